@@ -1,0 +1,23 @@
+"""The domain: people, what was said and when, and what a person made of it."""
+
+from contacts.models.history import CalendarEvent, Interaction, Participant
+from contacts.models.keeping import Suggestion, Suppression
+from contacts.models.people import Company, Contact, ContactIdentity, ContactSlug, ContactTag, OwnAddress, Tag
+from contacts.models.work import Note, Task
+
+__all__ = [
+    "CalendarEvent",
+    "Company",
+    "Contact",
+    "ContactIdentity",
+    "ContactSlug",
+    "ContactTag",
+    "Interaction",
+    "Note",
+    "OwnAddress",
+    "Participant",
+    "Suggestion",
+    "Suppression",
+    "Tag",
+    "Task",
+]

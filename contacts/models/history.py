@@ -1,0 +1,138 @@
+"""What happened: interactions, who took part, and calendar events."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from contacts.models.people import BatchMade, ContactIdentity, batch_index, made_by_batch
+from omnicrm.owned import OwnedManager, OwnedModel
+from omnicrm.rowsecurity import RowSecurity, SameOwner, owner_key
+
+
+class Interaction(BatchMade):
+    """One e-mail, meeting, call or note in somebody's history; recorded once, however many sources hold it."""
+
+    class Kind(models.TextChoices):
+        EMAIL = "email", "E-mail"
+        MEETING = "meeting", "Meeting"
+        CALL = "call", "Call"
+        NOTE = "note", "Note"
+
+    class Direction(models.TextChoices):
+        SENT = "sent"
+        RECEIVED = "received"
+
+    kind = models.CharField(max_length=10, choices=Kind)
+    direction = models.CharField(max_length=10, choices=Direction, blank=True)
+    occurred_at = models.DateTimeField()
+    subject = models.TextField(blank=True)
+    text = models.TextField(blank=True)
+    visible_text = models.TextField(blank=True, help_text="What the author newly wrote.")
+    bulk = models.CharField(max_length=20, blank=True)
+    thread_key = models.CharField(max_length=255, blank=True)
+    source = models.CharField(max_length=40)
+    source_key = models.CharField(max_length=255)
+
+    objects = OwnedManager["Interaction"]()
+
+    class Meta(BatchMade.Meta):
+        constraints = [
+            owner_key("contacts_interaction"),
+            models.UniqueConstraint(fields=["user", "source_key"], name="contacts_interaction_source_key"),
+            RowSecurity(name="contacts_interaction_owner", search=True),
+            *made_by_batch("contacts_interaction"),
+        ]
+        indexes = [
+            models.Index(fields=["user", "-occurred_at"], name="contacts_interaction_newest"),
+            models.Index(fields=["user", "thread_key"], name="contacts_interaction_thread"),
+            batch_index("contacts_interaction"),
+        ]
+
+    def __str__(self) -> str:
+        return self.subject or self.get_kind_display()
+
+
+class Participant(OwnedModel):
+    """An identity's part in an interaction. Its contact is the identity's, so a merge moves identities only.
+
+    `occurred_at` repeats the interaction's, so that a long history pages by one index.
+    """
+
+    class Role(models.TextChoices):
+        FROM = "from"
+        TO = "to"
+        CC = "cc"
+        BCC = "bcc"
+        ORGANIZER = "organizer"
+        ATTENDEE = "attendee"
+
+    interaction = models.ForeignKey(
+        Interaction, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="participants"
+    )
+    identity = models.ForeignKey(
+        ContactIdentity, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="participations"
+    )
+    role = models.CharField(max_length=10, choices=Role)
+    name = models.CharField(max_length=200, blank=True)
+    occurred_at = models.DateTimeField()
+
+    objects = OwnedManager["Participant"]()
+
+    class Meta(OwnedModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "interaction", "identity", "role"], name="contacts_participant_once"
+            ),
+            SameOwner("interaction", name="contacts_participant_interaction"),
+            SameOwner("identity", name="contacts_participant_identity"),
+            RowSecurity(name="contacts_participant_owner"),
+        ]
+        indexes = [
+            models.Index(fields=["user", "identity", "-occurred_at"], name="contacts_participant_history"),
+        ]
+
+
+class CalendarEvent(BatchMade):
+    """A calendar entry, or one changed occurrence of a series. All-day entries have dates instead of times."""
+
+    interaction = models.ForeignKey(
+        Interaction, models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="events"
+    )
+    ical_uid = models.CharField(max_length=255)
+    google_id = models.CharField(max_length=255, blank=True)
+    recurrence_id = models.CharField(max_length=40, blank=True)
+    recurring = models.BooleanField(default=False)
+    title = models.TextField(blank=True)
+    description = models.TextField(blank=True)
+    location = models.TextField(blank=True)
+    status = models.CharField(max_length=20, blank=True)
+    starts_at = models.DateTimeField(null=True)
+    ends_at = models.DateTimeField(null=True)
+    starts_on = models.DateField(null=True)
+    ends_on = models.DateField(null=True)
+    category = models.CharField(max_length=40, blank=True)
+    keywords = ArrayField(models.CharField(max_length=60), default=list)
+    google_updated = models.DateTimeField(null=True)
+    last_synced = models.DateTimeField(null=True)
+
+    objects = OwnedManager["CalendarEvent"]()
+
+    class Meta(BatchMade.Meta):
+        constraints = [
+            owner_key("contacts_calendarevent"),
+            models.UniqueConstraint(
+                fields=["user", "ical_uid", "recurrence_id"], name="contacts_calendarevent_uid"
+            ),
+            SameOwner("interaction", name="contacts_calendarevent_interaction"),
+            RowSecurity(name="contacts_calendarevent_owner"),
+            *made_by_batch("contacts_calendarevent"),
+        ]
+        indexes = [
+            models.Index(fields=["user", "starts_at"], name="contacts_calendarevent_start"),
+            models.Index(fields=["user", "interaction"], name="contacts_calendarevent_inter"),
+            batch_index("contacts_calendarevent"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or self.ical_uid

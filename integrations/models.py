@@ -1,0 +1,146 @@
+"""Where things came from: files, the raw events they held, and which interaction each one vouches for."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from contacts.models import Contact, Interaction
+from jobs.models import Batch
+from omnicrm.owned import OwnedManager, OwnedModel, OwnedQuerySet
+from omnicrm.rowsecurity import RowSecurity, SameOwner, owner_key
+
+
+class SourceFile(OwnedModel):
+    """A file that was handed over, known by its digest. The stored copy is deleted once all of it is normalized."""
+
+    batch = models.ForeignKey(
+        Batch, models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="files"
+    )
+    name = models.CharField(max_length=255)
+    kind = models.CharField(max_length=10)
+    size = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    stored_as = models.CharField(
+        max_length=300, blank=True, help_text="Name in the storage; empty once deleted."
+    )
+    path = models.TextField(
+        blank=True, help_text="Where a command read it in place, instead of a stored copy."
+    )
+
+    objects = OwnedManager["SourceFile"]()
+
+    class Meta(OwnedModel.Meta):
+        constraints = [
+            owner_key("integrations_sourcefile"),
+            SameOwner("batch", name="integrations_sourcefile_batch"),
+            RowSecurity(
+                name="integrations_sourcefile_owner",
+                ops=("id", "user", "batch", "kind", "size", "created_at", "updated_at"),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["user", "batch"], name="integrations_file_of_batch"),
+            models.Index(fields=["user", "sha256"], name="integrations_file_by_digest"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def source(self) -> str:
+        """The name of this source in suppressions and raw events: the same file is the same source."""
+        return f"file:{self.sha256}"
+
+
+class RawEventQuerySet(OwnedQuerySet["RawEvent"]):
+    def pending(self) -> RawEventQuerySet:
+        return self.filter(verdict=RawEvent.PENDING)
+
+
+class RawEvent(OwnedModel):
+    """What a source said, word for word (compressed), and what became of it.
+
+    `verdict` is pending, kept, skipped:<rule> or failed:<code>; the ledger counts them. An item that was left
+    out or taken back keeps a stub without its payload.
+    """
+
+    PENDING, KEPT = "pending", "kept"
+
+    source = models.CharField(max_length=100)
+    external_id = models.CharField(max_length=300)
+    position = models.PositiveBigIntegerField(default=0)
+    kind = models.CharField(max_length=20)
+    batch = models.ForeignKey(
+        Batch, models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="+"
+    )
+    payload = models.BinaryField(null=True)
+    occurred_at = models.DateTimeField(null=True)
+    verdict = models.CharField(max_length=80, default=PENDING)
+    reason = models.TextField(blank=True)
+    normalizer = models.PositiveSmallIntegerField(default=0)
+
+    objects = OwnedManager.from_queryset(RawEventQuerySet)()
+
+    class Meta(OwnedModel.Meta):
+        constraints = [
+            owner_key("integrations_rawevent"),
+            models.UniqueConstraint(
+                fields=["user", "source", "external_id"], name="integrations_rawevent_once"
+            ),
+            SameOwner("batch", name="integrations_rawevent_batch", on_delete="SET NULL"),
+            RowSecurity(
+                name="integrations_rawevent_owner",
+                ops=(
+                    "id",
+                    "user",
+                    "source",
+                    "kind",
+                    "batch",
+                    "occurred_at",
+                    "verdict",
+                    "normalizer",
+                    "created_at",
+                    "updated_at",
+                    "position",
+                ),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["user", "batch", "verdict"], name="integrations_raw_of_batch"),
+            models.Index(fields=["user", "verdict"], name="integrations_raw_by_verdict"),
+            models.Index(fields=["user", "external_id"], name="integrations_raw_by_id"),
+        ]
+
+
+class Provenance(OwnedModel):
+    """A raw event vouches for an interaction or a contact, in a batch. The last one to go takes it along."""
+
+    raw_event = models.ForeignKey(
+        RawEvent, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    batch = models.ForeignKey(Batch, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    interaction = models.ForeignKey(
+        Interaction, models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="+"
+    )
+    contact = models.ForeignKey(
+        Contact, models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="+"
+    )
+
+    objects = OwnedManager["Provenance"]()
+
+    class Meta(OwnedModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "raw_event", "batch"], name="integrations_provenance_once"
+            ),
+            SameOwner("raw_event", name="integrations_provenance_raw"),
+            SameOwner("batch", name="integrations_provenance_batch"),
+            SameOwner("interaction", name="integrations_provenance_inter"),
+            SameOwner("contact", name="integrations_provenance_contact"),
+            RowSecurity(name="integrations_provenance_owner"),
+        ]
+        indexes = [
+            models.Index(fields=["user", "batch"], name="integrations_prov_of_batch"),
+            models.Index(fields=["user", "interaction"], name="integrations_prov_of_inter"),
+            models.Index(fields=["user", "contact"], name="integrations_prov_of_contact"),
+        ]

@@ -1,0 +1,62 @@
+"""What happens around every request: it gets an id, and the database is told who is asking."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from uuid import uuid4
+
+import structlog
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import Resolver404, resolve
+
+from omnicrm import acting
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+GOOD_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+
+
+class RequestIdMiddleware:
+    """`X-Request-ID`: taken from the proxy when it is well-formed, else made here; in every log line and answer."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-ID", "")
+        request.request_id = given if GOOD_ID.fullmatch(given) else uuid4().hex  # type: ignore[attr-defined]
+        with structlog.contextvars.bound_contextvars(request_id=request.request_id), acting.actor("web"):  # type: ignore[attr-defined]
+            response = self.get_response(request)
+        response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
+        return response
+
+
+class ActingMiddleware:
+    """Runs the view, and the rendering of its template, in one transaction in the name of the signed-in user.
+
+    Views marked `own_units` open their own. A failed view leaves nothing behind.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.user.is_authenticated or has_own_units(request.path_info):
+            return self.get_response(request)
+        with acting.acting_as(request.user.pk):
+            return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
+        # Django turns the exception into a page below us, so the transaction must be told that it failed.
+        if acting.current_user_id() and not isinstance(exception, Http404):
+            transaction.set_rollback(True)
+        return None
+
+
+def has_own_units(path: str) -> bool:
+    try:
+        return getattr(resolve(path).func, "own_units", False)
+    except Resolver404:
+        return False

@@ -1,0 +1,105 @@
+"""The people who sign in, and the record of what was done to their data."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.utils import timezone
+from uuid_utils.compat import uuid7
+
+from omnicrm.owned import OwnedManager, OwnedModel, OwnedQuerySet
+from omnicrm.rowsecurity import RowSecurity
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """A user who signs in by e-mail address; without a password only a password reset lets them in."""
+        user = self.model(email=self.normalize_email(email), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+    @classmethod
+    def normalize_email(cls, email: str | None) -> str:
+        return (email or "").strip().lower()
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email=self.normalize_email(username))
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """Somebody with an account. Global: looked up before anybody is signed in."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    email = models.EmailField(unique=True)
+    name = models.CharField(max_length=150, blank=True)
+    is_staff = models.BooleanField(default=False, help_text="May open the admin.")
+    is_active = models.BooleanField(default=True)
+    date_joined = models.DateTimeField(default=timezone.now)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+
+    def __str__(self) -> str:
+        return self.email
+
+    def clean(self) -> None:
+        super().clean()
+        self.email = UserManager.normalize_email(self.email)
+
+    def get_full_name(self) -> str:
+        return self.name or self.email
+
+    def get_short_name(self) -> str:
+        return self.name.split(" ")[0] if self.name else self.email.split("@")[0]
+
+
+class EventQuerySet(OwnedQuerySet["Event"]):
+    def by_hand(self) -> EventQuerySet:
+        """What people did themselves, as against imports, workers and models."""
+        return self.filter(actor__in=Event.BY_HAND)
+
+
+class Event(OwnedModel):
+    """Something that was done to a user's data, written in the transaction that did it. Append-only.
+
+    It says who (what kind of hand), what, to which object and in which batch or request: ids, counts and
+    names of columns, never personal values.
+    """
+
+    class Actor(models.TextChoices):
+        WEB = "web"
+        API = "api"
+        WORKER = "worker"
+        OPERATOR = "operator"
+        MODEL = "model"
+
+    BY_HAND = (Actor.WEB, Actor.API)
+
+    actor = models.CharField(max_length=10, choices=Actor)
+    action = models.CharField(max_length=60)
+    object_type = models.CharField(max_length=60, blank=True)
+    object_id = models.UUIDField(null=True)
+    batch_id = models.UUIDField(null=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    data = models.JSONField(default=dict)
+
+    objects = OwnedManager.from_queryset(EventQuerySet)()
+
+    class Meta(OwnedModel.Meta):
+        indexes = [
+            models.Index(fields=["user", "-created_at"], name="omnicrm_event_newest"),
+            models.Index(fields=["user", "object_id"], name="omnicrm_event_object"),
+        ]
+        constraints = [RowSecurity(name="omnicrm_event_owner")]
+
+    def __str__(self) -> str:
+        return f"{self.action} by {self.actor}"
