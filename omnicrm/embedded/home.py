@@ -94,6 +94,11 @@ class Home:
         return file.read_text().strip()
 
 
+def is_embedded(variable: str) -> bool:
+    """Whether nothing replaces the embedded server: DATABASE_URL or REDIS_URL, or the file that NAME_FILE points at."""
+    return not (os.environ.get(variable, "").strip() or os.environ.get(f"{variable}_FILE"))
+
+
 def broker_url(redis_url: str) -> str:
     """The same server in the words of Celery, which spells unix sockets `redis+socket://` and db `virtual_host`."""
     url = urlsplit(redis_url)
