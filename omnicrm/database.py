@@ -41,7 +41,7 @@ GRANTS: tuple[LiteralString, ...] = (
 """As the owner, in the database. Default privileges are those of what the owner will create."""
 
 
-class DatabaseError(Exception):
+class SetupRefused(Exception):
     """The database cannot be prepared; the message says what to do."""
 
 
@@ -121,7 +121,7 @@ def _one(connection: Connection[Any], query: LiteralString, *values: object) -> 
 
 def _require_version(admin: Connection[Any]) -> None:
     if admin.info.server_version < OLDEST_POSTGRES:
-        raise DatabaseError(
+        raise SetupRefused(
             f"OmniCRM needs Postgres 16 or newer, and this is {admin.info.parameter_status('server_version')}. "
             "Upgrade it, or use another server."
         )
@@ -146,7 +146,7 @@ def _make_roles(admin: Connection[Any], passwords: dict[str, str | None]) -> lis
 def _make_role(admin: Connection[Any], role: str) -> bool:
     exempt = _one(admin, "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = %s", role)
     if exempt:
-        raise DatabaseError(
+        raise SetupRefused(
             f"The role {role} may bypass row-level security, so users would see each other's data. "
             f"Run: ALTER ROLE {role} NOSUPERUSER NOBYPASSRLS"
         )
@@ -169,7 +169,7 @@ def _make_database(admin: Connection[Any], name: str) -> list[str]:
         _run(admin, _create_database(admin), name)
         return [name]
     if encoding != "UTF8":
-        raise DatabaseError(f"The database {name} is in {encoding}; OmniCRM needs UTF8. Choose another name.")
+        raise SetupRefused(f"The database {name} is in {encoding}; OmniCRM needs UTF8. Choose another name.")
     if _one(admin, "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = %s", name) != OWNER:
         _run(admin, "ALTER DATABASE {} OWNER TO omnicrm_owner", name)
     return []
@@ -197,12 +197,12 @@ def _make_extensions(inside: Connection[Any]) -> None:
         try:
             _run(inside, "CREATE EXTENSION IF NOT EXISTS {}", extension)
         except (psycopg.errors.FeatureNotSupported, psycopg.errors.UndefinedFile):
-            raise DatabaseError(
+            raise SetupRefused(
                 f"This Postgres does not have the extension {extension}. Install it on the server "
                 "(for vector that is pgvector 0.8.4 or newer), then run this again."
             ) from None
         except psycopg.errors.InsufficientPrivilege:
-            raise DatabaseError(
+            raise SetupRefused(
                 f"The role {inside.info.user} may not add the extension {extension}. As a superuser, run in the "
                 f"database {inside.info.dbname}: CREATE EXTENSION {extension}; then run this again."
             ) from None

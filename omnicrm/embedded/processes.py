@@ -97,12 +97,15 @@ class Lock:
 
 
 def is_locked(file: Path) -> bool:
-    """Whether some process holds this lock now."""
+    """Whether some process holds this lock alone. Asking does not disturb others who ask."""
     lock = Lock(file)
     try:
-        return not lock.take()
+        fcntl.flock(lock.fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
     finally:
         lock.close()
+    return False
 
 
 def last_lines(file: Path, count: int = 8) -> str:
