@@ -1,0 +1,77 @@
+"""The cast, and a database of its own for every test process. Alice owns; Charlie is a stranger."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+
+from omnicrm.acting import acting_as
+from omnicrm.models import User
+from tests.servers import clone_database
+
+TEMPLATE = "omnicrm"
+CORPORA = Path(__file__).resolve().parent.parent.parent / "shared" / "corpora"
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(worker_id: str, django_db_blocker: pytest.FixtureRequest) -> Iterator[None]:
+    """One migrated template, made once; a copy of it for each process. All of it runs as the app role."""
+    name = f"test_omnicrm_{worker_id}"
+    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+        with (Path(settings.HOME.path) / "migrating.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            call_command("migrate", verbosity=0)
+            connection.close()
+            clone_database(TEMPLATE, name)
+        connection.settings_dict["NAME"] = name
+        os.environ["TEST_DATABASE"] = name
+        yield
+        connection.close()
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    return User.objects.create_user("alice@example.org", "correct horse battery", name="Alice Archer")
+
+
+@pytest.fixture
+def charlie(db: None) -> User:
+    return User.objects.create_user("charlie@example.net", "correct horse battery", name="Charlie Stranger")
+
+
+@pytest.fixture
+def as_alice(alice: User) -> Iterator[User]:
+    """The test's own queries run in Alice's name."""
+    with acting_as(alice.pk):
+        yield alice
+
+
+@pytest.fixture
+def client(alice: User, client: Client) -> Client:
+    """A browser in which Alice has signed in."""
+    client.force_login(alice)
+    return client
+
+
+@pytest.fixture
+def stranger(charlie: User) -> Client:
+    """A browser in which Charlie has signed in."""
+    browser = Client()
+    browser.force_login(charlie)
+    return browser
+
+
+@pytest.fixture
+def corpora() -> Path:
+    """Real mail, calendars and cards beside the checkout; skips, loudly, where they are not."""
+    if not CORPORA.is_dir():
+        pytest.skip("the corpora are not beside this checkout")
+    return CORPORA
