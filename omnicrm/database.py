@@ -88,6 +88,15 @@ def drop(admin: Connection[Any], name: str) -> None:
     _run(admin, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
 
 
+def login_roles(admin_conninfo: str) -> set[str]:
+    """Which of our two logins exist on this server."""
+    with _connect(admin_conninfo) as admin:
+        found = admin.execute(
+            "SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", [[OWNER, APP]]
+        ).fetchall()
+    return {role for (role,) in found}
+
+
 def is_prepared(conninfo: str) -> bool:
     """Whether `prepare` has been here: this login works and its database has our extensions. Cheap."""
     try:

@@ -34,6 +34,7 @@ class Attachment:
         self.home, self.server = home, Postgres(home)
         self.share: Lock | None = None
         self.keeper: subprocess.Popen[bytes] | None = None
+        self._seen: int | None = None
 
     def start(self, seconds: float = 60) -> None:
         """Returns when Postgres answers and has our roles and database. Raises ServerError with what to do."""
@@ -41,11 +42,12 @@ class Attachment:
             self.share = Lock(self.home.servers_lock)
         self.share.share()  # waits while a keeper is closing down
         end = time.monotonic() + seconds
-        while not (self.running() and self.server.answers()):
+        while not (self._kept() and self.server.answers()):
             self._see_to_a_keeper()
             if time.monotonic() > end:
                 raise ServerError(f"Postgres did not answer within {seconds:.0f} seconds. {self._log()}")
             time.sleep(0.02)
+        self._seen = self.server.pid()
         if not database.is_prepared(self.home.database_url):
             database.prepare(self.home.database_admin_url, name=DATABASE)
 
@@ -55,8 +57,8 @@ class Attachment:
         return self.share.fd
 
     def running(self) -> bool:
-        """Whether Postgres is there, and somebody to see to it."""
-        return self._kept() and self.server.pid() is not None
+        """Whether the Postgres that we found is still there, and somebody to see to it."""
+        return self._kept() and self.server.pid() == self._seen
 
     def stop(self, *, hurry: bool = False) -> None:
         """Give the share back; if it was the last one, wait until Postgres has stopped."""

@@ -1,0 +1,210 @@
+"""What is wrong with this installation, and what to type."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import redis
+from django.conf import settings
+from django.core import checks
+from django.core.management.base import BaseCommand
+from django.db import Error, connection
+from django.db.migrations.executor import MigrationExecutor
+
+from omnicrm import database
+from omnicrm.celery import app
+from omnicrm.embedded.attach import attach
+from omnicrm.embedded.home import Home, is_embedded
+from omnicrm.embedded.processes import ServerError, is_locked
+from omnicrm.management.commands.up import free_address
+
+State = Literal["ok", "note", "wrong"]
+LEAST_SPACE = 1_000_000_000  # bytes
+VECTOR = (0, 8, 4)  # the first pgvector without the known faults in filtered searches
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One sentence. `note`: works, but less well. `wrong`: must be mended."""
+
+    name: str
+    state: State
+    message: str
+
+
+class Command(BaseCommand):
+    help = (
+        "Check this installation. Each finding says what to type. Exit code 1 when something must be mended."
+    )
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+
+    def handle(self, *, json: bool, **options: Any) -> None:
+        findings = list(examine())
+        well = all(finding.state != "wrong" for finding in findings)
+        self.stdout.write(as_json(well, findings) if json else in_words(findings))
+        sys.exit(0 if well else 1)
+
+
+def as_json(well: bool, findings: list[Finding]) -> str:
+    return json.dumps({"ok": well, "findings": [asdict(finding) for finding in findings]})
+
+
+def in_words(findings: list[Finding]) -> str:
+    return "\n".join(f"{finding.state:<5}  {finding.message}" for finding in findings)
+
+
+def examine() -> Iterator[Finding]:
+    """Every finding, in the order in which things depend on each other."""
+    yield python()
+    yield from data_folder()
+    found = postgres()
+    yield found
+    if found.state == "ok":
+        for check in (roles, extensions, migrations):
+            yield from check()
+    found = valkey()
+    yield found
+    if found.state == "ok":
+        yield worker()
+    yield port()
+    yield from system_checks()
+
+
+def python() -> Finding:
+    good = (3, 11) <= sys.version_info < (3, 14)
+    wish = (
+        ""
+        if good
+        else " OmniCRM is tested on 3.11 to 3.13; remove .venv and run `make install` with one of these."
+    )
+    return Finding(
+        "python", "ok" if good else "wrong", f"Python {platform.python_version()} runs this.{wish}"
+    )
+
+
+def data_folder() -> Iterator[Finding]:
+    folder = Home.from_env().path
+    folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        yield Finding(
+            "data_folder", "wrong", f"{folder} cannot be written. Set OMNICRM_DATA to a folder of yours."
+        )
+        return
+    free = shutil.disk_usage(folder).free
+    enough = free >= LEAST_SPACE
+    wish = "" if enough else " Make room, or set OMNICRM_DATA to a folder on another disk."
+    yield Finding(
+        "data_folder", "ok" if enough else "wrong", f"{folder} has {free / 1e9:.1f} GB of room.{wish}"
+    )
+
+
+def postgres() -> Finding:
+    try:
+        if is_embedded("DATABASE_URL"):
+            attach()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('server_version'), current_user")
+            version, role = cursor.fetchone()
+    except (ServerError, database.SetupRefused) as error:
+        return Finding("postgres", "wrong", str(error))
+    except Error as error:
+        reason = str(error).strip().splitlines()[0]
+        return Finding("postgres", "wrong", f"Postgres does not let us in ({reason}). Check DATABASE_URL.")
+    return Finding("postgres", "ok", f"Postgres {version} answers, and we are {role}.")
+
+
+def roles() -> Iterator[Finding]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
+        (exempt,) = cursor.fetchone()
+        cursor.execute("SELECT rolname FROM pg_roles WHERE pg_has_role(current_user, oid, 'SET')")
+        enterable = {role for (role,) in cursor.fetchall()}
+    if exempt:
+        sentence = "DATABASE_URL logs in with a role that row-level security does not bind. Use omnicrm_app."
+        yield Finding("roles", "wrong", f"{sentence} `manage.py setup_database` makes it.")
+    elif missing := set(database.ENTERED) - enterable:
+        sentence = (
+            f"The app's role may not enter {', '.join(sorted(missing))}. Run `manage.py setup_database`."
+        )
+        yield Finding("roles", "wrong", sentence)
+    else:
+        yield Finding(
+            "roles", "ok", "Row-level security binds the app, and its three special roles are there."
+        )
+
+
+def extensions() -> Iterator[Finding]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT extname, extversion FROM pg_extension")
+        found = dict(cursor.fetchall())
+    if missing := set(database.EXTENSIONS) - found.keys():
+        sentence = f"The database lacks {', '.join(sorted(missing))}. Run `manage.py setup_database`."
+        yield Finding("extensions", "wrong", sentence)
+    elif tuple(map(int, found["vector"].split("."))) < VECTOR:
+        sentence = (
+            f"pgvector is {found['vector']}; install 0.8.4 or newer, then ALTER EXTENSION vector UPDATE."
+        )
+        yield Finding("extensions", "note", sentence)
+    else:
+        yield Finding("extensions", "ok", f"All extensions are there; pgvector is {found['vector']}.")
+
+
+def migrations() -> Iterator[Finding]:
+    executor = MigrationExecutor(connection)
+    if pending := len(executor.migration_plan(executor.loader.graph.leaf_nodes())):
+        yield Finding("migrations", "wrong", f"{pending} migrations wait. Run `manage.py migrate`.")
+    else:
+        yield Finding("migrations", "ok", "Every migration has run.")
+
+
+def valkey() -> Finding:
+    try:
+        with redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=2) as client:
+            version = client.info("server")["redis_version"]
+    except redis.RedisError:
+        wish = "It starts with `make run`." if is_embedded("REDIS_URL") else "Check REDIS_URL."
+        return Finding(
+            "valkey", "note", f"Valkey does not answer, so nothing is cached and jobs wait. {wish}"
+        )
+    return Finding("valkey", "ok", f"Valkey answers (it speaks Redis {version}).")
+
+
+def worker() -> Finding:
+    seen = app.control.ping(timeout=1.0)
+    if seen:
+        return Finding("worker", "ok", f"{len(seen)} worker{'s' if len(seen) > 1 else ''} answered.")
+    return Finding(
+        "worker", "note", "No worker answered, so jobs wait. Run `make run`, or `manage.py run_jobs`."
+    )
+
+
+def port() -> Finding:
+    home = Home.from_env()
+    if is_locked(home.up_lock):
+        return Finding("port", "ok", f"OmniCRM runs at {home.up_lock.read_text()}.")
+    try:
+        bind, number = free_address(os.environ.get("BIND") or "127.0.0.1", os.environ.get("PORT") or "8000")
+    except ServerError as error:
+        return Finding("port", "note", str(error))
+    return Finding("port", "ok", f"Port {number} on {bind} is free.")
+
+
+def system_checks() -> Iterator[Finding]:
+    served = not (is_embedded("DATABASE_URL") or settings.DEBUG)
+    found = checks.run_checks(include_deployment_checks=served)
+    for message in found:
+        state: State = "wrong" if message.is_serious() else "note"
+        yield Finding("settings", state, " ".join(filter(None, [message.msg, message.hint])))
+    if not found:
+        yield Finding("settings", "ok", "Django's checks found nothing.")
