@@ -1,0 +1,82 @@
+# Two commands matter: `make run` (everything, on embedded servers) and `make test`.
+# They need Python 3.11 or newer, and nothing else. `make help` lists the rest.
+
+SHELL := /bin/sh
+UV_VERSION := 0.13.8
+UV := $(shell command -v uv 2>/dev/null || echo .local/uv/bin/uv)
+PYTHON := $(firstword $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p; done))
+PY := .venv/bin/python
+MANAGE := $(PY) manage.py
+INSTALLED := .venv/.installed
+TEMPLATES := find templates */templates -name '*.html' -print0 2>/dev/null
+LOCK := $(UV) pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --no-annotate -q
+
+.PHONY: help install run test e2e lint types imports migrations check fmt bench proof screenshots lock seed reset
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.local/uv/bin/uv:
+	@test -n "$(PYTHON)" || { echo "OmniCRM needs Python 3.11, 3.12 or 3.13; install one and run this again."; exit 1; }
+	@$(PYTHON) -m venv .local/uv || { echo "Python's venv module is missing; on Debian: apt-get install python3-venv"; exit 1; }
+	@.local/uv/bin/python -m pip install -q --disable-pip-version-check "uv==$(UV_VERSION)"
+
+$(INSTALLED): requirements/dev.txt | $(filter .local/%,$(UV))
+	@test -n "$(PYTHON)" || { echo "OmniCRM needs Python 3.11, 3.12 or 3.13; install one and run this again."; exit 1; }
+	@test -x $(PY) || $(UV) venv -q --python "$$(command -v $(PYTHON))" .venv
+	@$(UV) pip sync -q --require-hashes --python $(PY) requirements/dev.txt
+	@touch $@
+
+install: $(INSTALLED) ## the virtual environment, exactly as locked
+
+run: $(INSTALLED) ## Postgres, Valkey, migrations, web, worker and beat in the foreground; PORT=8000
+	@exec $(MANAGE) up
+
+test: $(INSTALLED) ## all tests, on servers of their own; ARGS="-k undo" picks some
+	@$(PY) -m pytest $(ARGS)
+
+e2e: $(INSTALLED) ## the tests in a browser
+	@$(PY) -m pytest -m e2e $(ARGS)
+
+proof: $(INSTALLED) ## the longer tests: kills, races, large inputs
+	@$(PY) -m pytest -m proof $(ARGS)
+
+bench: $(INSTALLED) ## measurements, with the machine they were taken on
+	@$(PY) -m pytest -m bench -s $(ARGS)
+
+check: lint types imports migrations ## everything before a push, but the tests
+
+lint: $(INSTALLED) ## style and format of Python and templates
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(TEMPLATES) | xargs -0 -r $(PY) -m djade --check --target-version 5.2
+
+types: $(INSTALLED) ## mypy, strict
+	@$(PY) -m mypy
+
+imports: $(INSTALLED) ## which app may import which
+	@.venv/bin/lint-imports
+
+migrations: $(INSTALLED) ## whether a model changed without its migration
+	@$(MANAGE) makemigrations --check --dry-run
+
+fmt: $(INSTALLED) ## format, and mend what can be mended
+	@$(PY) -m ruff check --fix -q . ; $(PY) -m ruff format .
+	@$(TEMPLATES) | xargs -0 -r $(PY) -m djade --target-version 5.2
+
+seed: $(INSTALLED) ## a demonstration account to click through
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) seed_demo
+
+screenshots: $(INSTALLED) ## pictures of every page, for the documentation
+	@$(PY) -m pytest -m e2e -k screenshot $(ARGS)
+
+lock: | $(filter .local/%,$(UV)) ## resolve requirements/*.txt anew from pyproject.toml
+	@$(LOCK) -o requirements/base.txt
+	@$(LOCK) --group local -c requirements/base.txt -o requirements/local.txt
+	@$(LOCK) --group local --group dev -c requirements/base.txt -o requirements/dev.txt
+
+reset: ## remove the local data: database, files, logs
+	@if test -x $(PY); then $(PY) -m omnicrm.embedded.reset; fi
