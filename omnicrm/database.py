@@ -69,9 +69,9 @@ def prepare(
         done.made += _make_roles(admin, {OWNER: owner_password, APP: app_password})
         done.made += _make_database(admin, name)
         _open_to_app(admin, name)
-    with _connect(admin_conninfo, dbname=name) as inside:
-        _make_extensions(inside)
-        _as_owner(inside, GRANTS)
+        with _connect(admin_conninfo, dbname=name) as inside, inside.transaction():
+            _as_owner(inside, GRANTS)
+            _make_extensions(inside)  # last, and at once with the rest: `is_prepared` looks for them
     return done
 
 
@@ -218,7 +218,7 @@ def _make_extensions(inside: Connection[Any]) -> None:
 
 
 def _as_owner(inside: Connection[Any], statements: tuple[LiteralString, ...]) -> None:
-    with inside.transaction():
-        inside.execute("SET LOCAL ROLE omnicrm_owner")
-        for statement in statements:
-            inside.execute(statement)
+    inside.execute("SET LOCAL ROLE omnicrm_owner")
+    for statement in statements:
+        inside.execute(statement)
+    inside.execute("SET LOCAL ROLE NONE")

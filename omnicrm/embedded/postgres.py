@@ -66,6 +66,7 @@ class Postgres(Server):
         return at_once if hurry or self.throwaway else [signal.SIGINT, *at_once]
 
     def prepare(self) -> None:
+        self._disown_pid_file()
         version = self.folder / "PG_VERSION"
         if not version.exists():
             self._run("initdb", *self._new_cluster())
@@ -74,6 +75,13 @@ class Postgres(Server):
                 f"The data in {self.folder} was written by Postgres {data}, and this is Postgres {ours}. "
                 f"Point OMNICRM_PG_BIN at Postgres {data} to make a backup, or set OMNICRM_DATA to a new folder."
             )
+
+    def _disown_pid_file(self) -> None:
+        """Name ourselves in a stale pid file: Postgres ignores its parent there, but refuses a stranger with
+        a used-again pid. The rest of the file stays: by it, Postgres waits for a killed server's helpers."""
+        with suppress(FileNotFoundError):
+            lines = self.pid_file.read_text().splitlines()
+            self.pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
 
     def major(self) -> str:
         """The major version of the programs, such as "18"."""
