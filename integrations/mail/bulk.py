@@ -30,7 +30,8 @@ def verdict(headers: Headers) -> str:
     if any(_MAILTO.search(value) for value in headers.get("list-post", ())) or "mailing-list" in headers:
         return "list"
     precedence = first(headers, "precedence").strip().lower()
-    if "x-beenthere" in headers or (precedence == "list" and "list-id" in headers):
+    named = "list-id" in headers or "list-unsubscribe" not in headers
+    if "x-beenthere" in headers or (precedence == "list" and named):
         return "list"
     if precedence in ("bulk", "junk", "list") or not headers.keys().isdisjoint(_NEWSLETTER):
         return "newsletter"

@@ -25,7 +25,7 @@ _KEPT = _ADDRESSES | {
     b"content-type", b"date", b"delivered-to", b"feedback-id", b"in-reply-to", b"list-help", b"list-id", b"list-post",
     b"list-unsubscribe", b"list-unsubscribe-post", b"mailing-list", b"message-id", b"precedence", b"received",
     b"references", b"resent-date", b"resent-from", b"return-path", b"subject", b"x-auto-response-suppress",
-    b"x-autoreply", b"x-autorespond", b"x-beenthere", b"x-failed-recipients", b"x-gm-thrid", b"x-gmail-labels", b"x-loop",
+    b"x-autoreply", b"x-autorespond", b"x-beenthere", b"x-failed-recipients", b"x-gm-thrid", b"x-gmail-labels",
 }  # fmt: skip
 _FIELD = re.compile(rb"([!-9;-~]++):((?:[^\n]*+\n[ \t])*+[^\n]*+)\n?+")
 _BLANK = re.compile(rb"\r*\n|\r+\Z")

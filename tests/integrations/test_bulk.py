@@ -33,6 +33,8 @@ def headers(text: str) -> dict[str, list[str]]:
         ("Mailing-List: contact dev-help@x.example; run by ezmlm", "list"),
         ("X-BeenThere: dev@x.example", "list"),
         ("List-Id: <dev.x.example>\nPrecedence: list", "list"),
+        ("Precedence: list", "list"),
+        ("Precedence: list\nList-Unsubscribe: <https://x.example/u>", "newsletter"),
         ("List-Post: NO\nList-Id: <news.x.example>", "newsletter"),
         ("List-Post: <https://x.example/post>", "newsletter"),
         ("List-Unsubscribe: <https://x.example/u>\nFeedback-ID: 1:2:3:x", "newsletter"),
