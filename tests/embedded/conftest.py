@@ -18,6 +18,7 @@ import pytest
 
 from omnicrm.embedded.account import OUTSIDE
 from omnicrm.embedded.home import PROJECT, Home
+from omnicrm.embedded.postgres import Postgres
 
 UNWANTED = {
     "DATABASE_URL",
@@ -40,6 +41,19 @@ def home() -> Iterator[Home]:
     for process in processes_of(home):
         process.kill()
     for place in (folder, home.run_dir, OUTSIDE / home.run_dir.name):
+        shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Home]:
+    """A running Postgres on which nothing is prepared."""
+    folder = Path(tempfile.mkdtemp(prefix="omnicrm-test-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    home, postgres = Home(folder), Postgres(Home(folder), throwaway=True)
+    postgres.start()
+    yield home
+    postgres.stop(hurry=True)
+    for place in (folder, home.run_dir):
         shutil.rmtree(place, ignore_errors=True)
 
 

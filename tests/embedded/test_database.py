@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
-
 import psycopg
 import pytest
 
 from omnicrm import database
 from omnicrm.embedded.home import Home
-from omnicrm.embedded.postgres import Postgres
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Home]:
-    folder = Path(tempfile.mkdtemp(prefix="omnicrm-test-", dir="/var/tmp"))
-    folder.chmod(0o755)
-    home, postgres = Home(folder), Postgres(Home(folder), throwaway=True)
-    postgres.start()
-    yield home
-    postgres.stop(hurry=True)
-    for place in (folder, home.run_dir):
-        shutil.rmtree(place, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
