@@ -16,9 +16,9 @@ REGISTRIES = (
     "pythonhosted" + ".org",
     "registry.npmjs" + ".org",
     "artifact" + "ory",
-    "/simple/",
+    "/simp" + "le/",
 )
-MACHINES = re.compile(r"(?<![\w.~-])(?:/ro[o]t/|/home/\w+|/Us[e]rs/\w+|/wo[r]k/|file:/{2})")
+MACHINES = re.compile(r"(?<![\w.~-])(?:/ro[o]t/|/home/\w+|/Us[e]rs/\w+|file:/{2})")
 INLINE = re.compile(
     r"""<style\b|<script\b(?![^>]*\b(?:src=|type="application/json"))|<[a-z][^>]*\s(?:style|on[a-z]+|hx-on[\w:-]*)=|"""
     r"""javascript:|hx-vals=["']js:""",
