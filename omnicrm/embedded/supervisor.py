@@ -124,10 +124,13 @@ class Program:
 
 
 class Supervisor:
-    """Use as a context: whatever was started inside is stopped at its end, in reverse order."""
+    """Use as a context: whatever was started inside is stopped at its end, in reverse order.
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
+    What dies is started again after `pause` seconds, after twice that the next time, and so on.
+    """
+
+    def __init__(self, console: Console, *, pause: float = 0.25) -> None:
+        self.console, self.pause = console, pause
         self.services: list[Service] = []
         self.stopping, self.hurry = threading.Event(), threading.Event()
         self._deaths: defaultdict[str, list[float]] = defaultdict(list)
@@ -205,7 +208,7 @@ class Supervisor:
             raise ServerError(
                 f"{service.name} died {QUICK_DEATHS} times within a minute; stopping everything."
             )
-        pause = 0.25 * 2 ** (len(deaths) - 1)
+        pause = self.pause * 2 ** (len(deaths) - 1)
         self._due[service.name] = now + pause
         self.console.say("up", f"{service.name} died{_how(service)}; starting it again in {pause:g} s")
 

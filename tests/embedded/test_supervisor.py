@@ -19,7 +19,7 @@ from omnicrm.embedded.supervisor import Console, Program, Supervisor
 from omnicrm.embedded.valkey import Valkey
 print("ready", flush=True)
 console = Console()
-with Supervisor(console) as supervisor:
+with Supervisor(console, pause={pause}) as supervisor:
     supervisor.start(Valkey(Home.from_env()))
     for name, script in {programs!r}.items():
         supervisor.start(Program(name, [sys.executable, "-c", script], console))
@@ -33,8 +33,8 @@ STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, lambda *_: print(
 Somebody = Callable[..., Person]
 
 
-def supervise(somebody: Somebody, **programs: str) -> Person:
-    return somebody(SUPERVISE.format(programs=programs)).ready()
+def supervise(somebody: Somebody, pause: float = 0.25, **programs: str) -> Person:
+    return somebody(SUPERVISE.format(programs=programs, pause=pause)).ready()
 
 
 def hear(person: Person, text: str) -> list[str]:
@@ -74,10 +74,10 @@ def test_what_dies_is_started_again(home: Home, somebody: Somebody) -> None:
 
 
 def test_five_quick_deaths_stop_everything(home: Home, somebody: Somebody) -> None:
-    person = supervise(somebody, web=STEADY, worker=MORTAL)
+    person = supervise(somebody, pause=0.01, web=STEADY, worker=MORTAL)
     said = person.leave().splitlines()
     assert said.count("worker   | dying") == 5
-    assert "up       | worker died with exit code 3; starting it again in 2 s" in said
+    assert "up       | worker died with exit code 3; starting it again in 0.08 s" in said
     assert said[-2:] == [
         "up       | worker died 5 times within a minute; stopping everything.",
         "up       | stopping (Ctrl-C again to hurry)",
