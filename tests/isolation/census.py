@@ -1,0 +1,27 @@
+"""Whose is it: the models that belong to a user, and those that belong to nobody, each with its reason."""
+
+from __future__ import annotations
+
+from django.apps import apps
+
+from omnicrm.owned import OwnedModel
+
+OWNED: list[type[OwnedModel]] = sorted(
+    (model for model in apps.get_models() if issubclass(model, OwnedModel)),
+    key=lambda model: model._meta.label,
+)
+
+GLOBAL = {
+    "omnicrm.User": "An account is looked up before anybody is signed in.",
+    "omnicrm.User_groups": "Operators' rights in the admin, read at log-in.",
+    "omnicrm.User_user_permissions": "Operators' rights in the admin, read at log-in.",
+    "jobs.PeriodicRun": "A slot of a schedule of the whole installation; holds no data.",
+    "account.EmailAddress": "The addresses people log in with, looked up before anybody is signed in.",
+    "account.EmailConfirmation": "Holds a key that is redeemed before anybody is signed in.",
+    "admin.LogEntry": "What operators did in the admin; shown to operators alone.",
+    "auth.Group": "Names of operators' rights; holds no data.",
+    "auth.Group_permissions": "Which rights a group of operators has; holds no data.",
+    "auth.Permission": "Names of rights, made by migrations.",
+    "contenttypes.ContentType": "Names of models, made by migrations.",
+    "sessions.Session": "Looked up by its secret key before anybody is signed in; holds a user's id, no data.",
+}
