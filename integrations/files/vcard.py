@@ -1,0 +1,192 @@
+"""vCard 2.1, 3.0 (RFC 2426) and 4.0 (RFC 6350) as address books really write them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+
+from contacts.drafts import BadRow, PersonDraft
+from integrations.files.contentlines import Line, content_lines, split_value, unescape
+
+MAX_LISTED = 100
+"""How many e-mail addresses, phone numbers, tags or custom fields of one card we keep."""
+MAX_NOTES, MAX_TEXT = 100_000, 2_000
+MAX_LINES = 5_000
+"""How many properties of one card we look at."""
+
+_DATE = re.compile(r"(\d{4})-?(\d{1,2})-?(\d{1,2})(?:[T ].*)?$", re.DOTALL)
+_APPLE_LABEL = re.compile(r"_\$!<(.*)>!\$_")
+_SILENT = {
+    "BEGIN", "END", "VERSION", "PRODID", "REV", "PHOTO", "LOGO", "SOUND", "KEY", "AGENT", "MAILER", "CLASS", "SOURCE",
+    "NAME", "PROFILE", "XML", "CLIENTPIDMAP", "LABEL", "SORT-STRING", "X-ABLABEL", "X-ABADR", "X-ABUID", "X-ABSHOWAS",
+    "X-MS-CARDPICTURE", "X-MS-OL-DESIGN", "X-MS-OL-DEFAULT-POSTAL-ADDRESS",
+}  # fmt: skip
+_CUSTOM_NAMES = {
+    "ADR": "address", "URL": "website", "NICKNAME": "nickname", "ROLE": "role", "BDAY": "birthday",
+    "ANNIVERSARY": "anniversary", "IMPP": "im", "GENDER": "gender", "LANG": "language", "TZ": "time zone",
+    "GEO": "geo", "RELATED": "related", "MEMBER": "member", "CALURI": "calendar", "FBURL": "free/busy",
+}  # fmt: skip
+
+
+def parse(raw: bytes) -> list[PersonDraft]:
+    """Return the people of every card in the file, in its order. Never raises; `read` also says what was wrong."""
+    return read(raw)[0]
+
+
+def read(raw: bytes) -> tuple[list[PersonDraft], list[BadRow]]:
+    """Return the people and the cards that could not be used, each with its number in the file and the reason."""
+    people, bad, position = [], [], 0
+    for position, card in enumerate(_cards(raw), start=1):
+        person = _person(card, position)
+        if _says_who(person):
+            people.append(person)
+        else:
+            bad.append(
+                BadRow(position, "This card has no name, e-mail address, phone number or organization.")
+            )
+    if position == 0 and raw.strip():
+        bad.append(
+            BadRow(1, "There is no vCard in this file. Export your contacts as vCard (.vcf) and try again.")
+        )
+    return people, bad
+
+
+def _cards(raw: bytes) -> Iterator[list[Line]]:
+    """Yield the properties of each top-level card. A card without its END is closed by the next BEGIN."""
+    card: list[Line] | None = None
+    nested = 0
+    for line in content_lines(raw):
+        mark = line.value.strip().upper() == "VCARD" and line.name
+        if mark == "BEGIN" and card and card[-1].name == "AGENT":
+            nested += 1
+        elif mark == "BEGIN":
+            if card:
+                yield card
+            card, nested = [], 0
+        elif mark == "END" and nested:
+            nested -= 1
+        elif mark == "END" and card is not None:
+            yield card
+            card = None
+        elif card is not None and not nested and len(card) < MAX_LINES:
+            card.append(line)
+    if card:
+        yield card
+
+
+def _person(card: list[Line], position: int) -> PersonDraft:
+    person = PersonDraft(position=position)
+    labels = {line.group: _label(line.value) for line in card if line.group and line.name == "X-ABLABEL"}
+    for line in card:
+        if line.value.strip() and not line.is_binary:
+            _take(person, line, labels.get(line.group, "") if line.group else "")
+    person.full_name = person.full_name or _composed(card)
+    person.title = person.title or person.custom.get("role", "")
+    return person
+
+
+def _take(person: PersonDraft, line: Line, label: str) -> None:
+    text = unescape(line.value).strip()
+    match line.name:
+        case "FN":
+            person.full_name = person.full_name or text[:MAX_TEXT]
+        case "N":
+            _take_name(person, line)
+        case "EMAIL":
+            _add(person.emails, re.sub(r"(?i)^mailto:", "", text))
+        case "TEL":
+            _add(person.phones, _phone(text))
+        case "ORG":
+            _take_organization(person, line)
+        case "TITLE":
+            person.title = person.title or text[:MAX_TEXT]
+        case "NOTE":
+            person.notes = f"{person.notes}\n\n{text}".strip()[:MAX_NOTES]
+        case "CATEGORIES":
+            for tag in text.split(","):
+                _add(person.tags, tag.strip())
+        case "UID":
+            person.external_id = text[:MAX_TEXT]
+        case "BDAY" if born := _date(text, line.params):
+            person.birthday = person.birthday or born
+        case _:
+            _take_custom(person, line, label)
+
+
+def _take_name(person: PersonDraft, line: Line) -> None:
+    family, given = _name_parts(line)[:2]
+    person.family_name = person.family_name or family
+    person.given_name = person.given_name or given
+
+
+def _composed(card: list[Line]) -> str:
+    """Return the full name for a card without one, put together from its N."""
+    for line in card:
+        if line.name == "N":
+            family, given, additional, prefix, suffix = _name_parts(line)
+            return " ".join(part for part in (prefix, given, additional, family, suffix) if part)
+    return ""
+
+
+def _name_parts(line: Line) -> list[str]:
+    """Return the five parts of N: family, given, additional, prefix, suffix."""
+    parts = [part.strip()[:MAX_TEXT] for part in split_value(line.value, ";")[:5]]
+    return parts + [""] * (5 - len(parts))
+
+
+def _take_organization(person: PersonDraft, line: Line) -> None:
+    name, *units = [part.strip()[:MAX_TEXT] for part in split_value(line.value, ";")[:10]]
+    person.organization = person.organization or name
+    if any(units):
+        person.custom.setdefault("department", ", ".join(filter(None, units)))
+
+
+def _take_custom(person: PersonDraft, line: Line, label: str) -> None:
+    if line.name in _SILENT:
+        return
+    known = _CUSTOM_NAMES.get(line.name, line.name.removeprefix("X-").lower())
+    name = label or known
+    parts = split_value(line.value, ";")[:20]
+    text = ", ".join(part.strip() for part in parts if part.strip())[:MAX_TEXT]
+    number = 2
+    while name in person.custom and number <= 9:
+        name, number = f"{label or known} {number}", number + 1
+    if text and len(person.custom) < MAX_LISTED:
+        person.custom.setdefault(name, text)
+
+
+def _add(values: list[str], value: str) -> None:
+    if value and len(values) < MAX_LISTED:
+        values.append(value[:MAX_TEXT])
+
+
+def _label(value: str) -> str:
+    """Return the name a person gave a field; Apple wraps its own ones: `_$!<Anniversary>!$_`."""
+    text = unescape(value).strip()[:100]
+    wrapped = _APPLE_LABEL.fullmatch(text)
+    return wrapped[1].lower() if wrapped else text
+
+
+def _phone(text: str) -> str:
+    """Return the number as written; of a `tel:` URI (RFC 3966) the number and its extension."""
+    if text[:4].lower() != "tel:":
+        return text
+    number, *parameters = text[4:].split(";")
+    extension = next((p[4:] for p in parameters if p.lower().startswith("ext=")), "")
+    return f"{number} ext. {extension}" if extension else number
+
+
+def _date(text: str, params: dict[str, str]) -> dt.date | None:
+    """Return the full date, or None for one without its year (`--0321`, or Apple's stand-in year) or not a date."""
+    match = _DATE.match(text)
+    if not match or match[1] == params.get("X-APPLE-OMIT-YEAR"):
+        return None
+    try:
+        return dt.date(int(match[1]), int(match[2]), int(match[3]))
+    except ValueError:
+        return None
+
+
+def _says_who(person: PersonDraft) -> bool:
+    return bool(person.full_name or person.emails or person.phones or person.organization)
