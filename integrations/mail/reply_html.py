@@ -1,0 +1,289 @@
+"""HTML mail as lines, each with what the mark-up says of it: quoted, part of a signature, or the start of an older
+message. Addresses of links are left out: only what a reader sees counts. A scanner, not a tree: it takes linear time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html import unescape
+
+from integrations.mail.reply_lines import (
+    BLANK,
+    HEADER,
+    INVISIBLE,
+    QUOTE,
+    RULE,
+    SIGN,
+    TEXT,
+    WROTE,
+    introduces,
+    kind_alone,
+)
+
+MAX_HTML = 2_000_000
+_PLAIN = "p"
+"""A <blockquote> that no mail program has marked as a quotation: decided when the page has been read."""
+_UNSHOWN = "x"
+_REACH = 60
+_SPACES = re.compile(r"[ \t\r\n\f\xa0]+")
+_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*+)((?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+)>")
+_LOOSE_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*+)([^>]*+)>")
+_TAG_START = re.compile(r"</?[a-zA-Z]")
+_HUGE_NUMBER = re.compile(r"&#(?:[0-9]{8,}|[xX][0-9a-fA-F]{7,});?")
+
+_UNSEEN = {
+    name: re.compile(rf"</{name}\b[^>]*>", re.I)
+    for name in ["style", "script", "title", "template", "noscript", "object", "iframe", "xmp", "noembed"]
+}
+_VOID = frozenset(
+    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"]
+)
+_BLOCKS = frozenset(
+    [
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "body",
+        "caption",
+        "center",
+        "dd",
+        "div",
+        "dl",
+        "dt",
+        "fieldset",
+        "figure",
+        "footer",
+        "form",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "html",
+        "li",
+        "main",
+        "nav",
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "table",
+        "tbody",
+        "tfoot",
+        "thead",
+        "tr",
+        "ul",
+    ]
+)
+_SPACED = frozenset(["blockquote", "dl", "h1", "h2", "h3", "h4", "h5", "h6", "ol", "p", "pre", "table", "ul"])
+_HIDDEN = re.compile(r"display\s*:\s*none|mso-hide\s*:\s*all", re.I)
+
+_MARKS = re.compile(r"\b(?:class|id|type|name|style|data-marker|data-smartmail)\s*=", re.I)
+_NAMES = re.compile(
+    r"\b(?:class|id|type|data-marker|data-smartmail)\s*=\s*(?:\"([^\"]{0,400})\"|'([^']{0,400})'|([^\s\"'>]{1,400}))",
+    re.I,
+)
+_SIGNATURES = re.compile(
+    r"(?:^|[\s_])(?:gmail_signature|moz-signature|protonmail_signature_block\S*|ms-outlook-mobile-signature|"
+    r"apple-?mail-?signature|apple-signature|ymail_\w{2,20}_signature|zmail_signature|signature|mobile-?signature|"
+    r"mail-?signature|email-?signature|tutanota-?signature|js-signature|hs_signature)(?:$|\s)"
+)
+_OLDER = re.compile(
+    r"(?:^|[\s_])(?:divrplyfwdmsg|appendonsend|olk_src_body_section|outlookmessageheader|stopspelling|zwchr|"
+    r"yahoo_quoted|yahoo-quoted-begin|zmail_extra|protonmail_quote|tutanota_quote|appleoriginalcontents|"
+    r"mail-editor-reference-message-container|moz-email-headers-table|moz-forward-container|__quoted_text__|"
+    r"bloop_original_html|airmail_ext_on|quotedreplies|sh-quoted-content|js-replied-content|ox_reply_quote|"
+    r"ntes-?mailmaster-?quote|lotus-?quote|front-?quote|replybody|hs_reply)(?:$|\s)"
+)
+_WROTE = re.compile(r"(?:^|[\s_])(?:gmail_attr|moz-cite-prefix|cite-prefix)(?:$|\s)")
+_CITE = re.compile(r"(?:^|\s)(?:cite|moz-quote|front-blockquote|iosymail)(?:$|\s)")
+_OUTLOOK_RULE = re.compile(
+    r"border-top\s*:\s*(?:solid|[\d.]+p[tx]\s+solid)\s*#?(?:b5c4df|e1e1e1|\w+\s+[\d.]+p)", re.I
+)
+
+
+@dataclass(slots=True)
+class _Page:
+    """Lines as they grow, and the elements that are open around them."""
+
+    raw: list[str] = field(default_factory=list)
+    kinds: list[str] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+    kind: str = TEXT
+    line_kind: str = TEXT
+    open: list[tuple[str, str]] = field(default_factory=list)
+    """Names of the open elements, and the kind of the text after each is closed."""
+    quotes: int = 0
+    in_gmail: bool = False
+    opens_older: bool = False
+    pre: int = 0
+
+    def text(self, text: str) -> None:
+        if not text or self.kind == _UNSHOWN:
+            return
+        if "&" in text:
+            text = unescape(_HUGE_NUMBER.sub("\ufffd", text))
+        first, *rest = text.split("\n") if self.pre else [text]
+        self._add(first)
+        for line in rest:
+            self.end_line()
+            self._add(line)
+
+    def _add(self, words: str) -> None:
+        if not self.words:
+            if not words.strip():
+                return
+            self.line_kind = self.kind
+        self.words.append(words)
+
+    def end_line(self, *, spaced: bool = False) -> None:
+        if self.words:
+            line = _SPACES.sub(" ", "".join(self.words)).strip(INVISIBLE)
+            self.words.clear()
+            if line:
+                self._append(line, self.line_kind)
+        if spaced and self.raw and self.raw[-1]:
+            self._append("", BLANK)
+
+    def _append(self, line: str, kind: str) -> None:
+        if self.opens_older and line:
+            kind = HEADER if kind in (TEXT, WROTE, _PLAIN) else kind
+            self.opens_older = False
+        self.raw.append(line)
+        self.kinds.append(kind)
+
+    def start(self, name: str, attributes: str) -> None:
+        if name in _BLOCKS:
+            self.end_line(spaced=name in _SPACED)
+        elif name == "br":
+            self.end_line()
+        elif name == "hr":
+            self.end_line()
+            self._append("", RULE)
+        elif name in ("td", "th"):
+            self.text(" ")
+        kind = self._marked(name, attributes) if attributes or name == "blockquote" else self.kind
+        if name not in _VOID:
+            self.open.append((name, self.kind))
+            self.pre += name == "pre"
+            self.quotes += name == "blockquote"
+            self.kind = kind
+
+    def _marked(self, name: str, attributes: str) -> str:
+        """The kind of the text inside an element; the kind around it unless its attributes say more."""
+        attributes = attributes[:2000]
+        if self.kind == _UNSHOWN or _HIDDEN.search(attributes):
+            return _UNSHOWN
+        if not _MARKS.search(attributes) and name != "blockquote":
+            return self.kind
+        names = " ".join("".join(found) for found in _NAMES.findall(attributes)).casefold()
+        if name == "blockquote":
+            return self._blockquote(names)
+        if self.kind != TEXT:
+            return self.kind
+        if _SIGNATURES.search(names):
+            return SIGN
+        if _WROTE.search(names):
+            return WROTE
+        if _OLDER.search(names):
+            self.end_line()
+            self.opens_older = True
+        elif name == "div" and _OUTLOOK_RULE.search(attributes):
+            self.end_line()
+            self._append("", RULE)
+        self.in_gmail = self.in_gmail or (name == "div" and "gmail_quote" in names)
+        return self.kind
+
+    def _blockquote(self, names: str) -> str:
+        if self.quotes or self.kind == QUOTE:
+            return self.kind
+        cited = _CITE.search(names) is not None or (self.in_gmail and "gmail_quote" in names)
+        if cited or _OLDER.search(names):
+            return QUOTE
+        return TEXT if "gmail_quote" in names and not self._introduced() else _PLAIN
+
+    def _introduced(self) -> bool:
+        return any(introduces(line) for line in self.raw[-3:] if line)
+
+    def end(self, name: str) -> None:
+        if name in _BLOCKS:
+            self.end_line(spaced=name in _SPACED)
+        for depth in range(1, min(len(self.open), _REACH) + 1):
+            if self.open[-depth][0] == name:
+                self._close(depth)
+                return
+
+    def _close(self, depth: int) -> None:
+        self.kind = self.open[-depth][1]
+        for name, _ in self.open[-depth:]:
+            self.pre -= name == "pre"
+            self.quotes -= name == "blockquote"
+        del self.open[-depth:]
+
+
+def marked_lines(html: str) -> tuple[list[str], list[str]]:
+    """The lines a reader sees, stripped, and their kinds."""
+    page = _Page()
+    for text, closing, name, attributes in _tokens(html[:MAX_HTML]):
+        page.text(text)
+        if closing:
+            page.end(name)
+        elif name:
+            page.start(name, attributes)
+    page.end_line()
+    return page.raw, _settled(page.raw, page.kinds)
+
+
+def _tokens(html: str) -> Iterator[tuple[str, bool, str, str]]:
+    """Text, and the tag after it: whether it closes, its name in lower case, its attributes."""
+    tag, text, at = _TAG, 0, 0
+    while (opening := html.find("<", at)) >= 0:
+        found = tag.match(html, opening)
+        if found:
+            name = found[2].lower().rpartition(":")[2]
+            yield html[text:opening], bool(found[1]), name, found[3]
+            text = at = found.end() if found[1] else _after(html, name, found)
+        elif _TAG_START.match(html, opening):
+            if tag is _LOOSE_TAG:  # a tag that never ends hides the rest, as it does in a browser
+                html = html[:opening]
+                break
+            tag, at = _LOOSE_TAG, opening  # a quote that never ends: read on without regard to quotes
+        elif html.startswith(("<!", "<?", "</"), opening):
+            yield html[text:opening], False, "", ""
+            mark = "-->" if html.startswith("<!--", opening) else ">"
+            end = html.find(mark, opening + 2)
+            text = at = end + len(mark) if end >= 0 else len(html)
+        else:
+            at = opening + 1
+    yield html[text:], False, "", ""
+
+
+def _after(html: str, name: str, found: re.Match[str]) -> int:
+    """Where to read on after an opening tag: past the whole element when nobody sees it."""
+    if name in _UNSEEN:
+        end = _UNSEEN[name].search(html, found.end())
+    else:
+        return found.end()
+    return end.end() if end else len(html)
+
+
+def _settled(lines: list[str], kinds: list[str]) -> list[str]:
+    """Decide on unmarked <blockquote>s, where the last one is what was answered, and look at what is mere text."""
+    last = len(kinds) - 1 - kinds[::-1].index(_PLAIN) if _PLAIN in kinds else -1
+    while last > 0 and kinds[last - 1] in (_PLAIN, BLANK):
+        last -= 1
+    settled: list[str] = []
+    quoting, above = False, ""
+    for i, (line, kind) in enumerate(zip(lines, kinds, strict=True)):
+        if kind == _PLAIN:
+            quoting = quoting or i >= last >= 0 or introduces(above)
+            settled.append(QUOTE if quoting else TEXT)
+        else:
+            quoting = quoting and not line
+            settled.append(kind_alone(line) if kind == TEXT else kind)
+        above = line or above
+    return settled

@@ -1,0 +1,305 @@
+"""Where the sign-off at the end of a message starts. Only the last couple of dozen lines are ever looked at."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Sequence
+
+from integrations.mail.reply_lines import INVISIBLE, RULERS
+from integrations.mail.reply_rules import (
+    ADDRESS,
+    CLOSING_WITH_NAME,
+    CLOSINGS,
+    DEVICES,
+    DISCLAIMER,
+    DISCLAIMER_CORE,
+    GREETINGS,
+    LIST_FOOTER,
+    LIST_FOOTER_LINE,
+    NAME_PARTICLES,
+    NOT_NAMES,
+    SENT_FROM,
+    THANKING,
+)
+
+REACH = 24
+_PHONE = re.compile(r"\+?\(?\d[\d\s().\-/–]{5,20}\d|\b[x#]\s?\d?-?\d{3,5}\b|\b\d-\d{4}\b")
+_CONTACT = re.compile(
+    r"https?://|www\.|\b(?:tel|phone|ph|fax|mobile|mob|cell|office|direct|telefon|téléphone|tél|móvil|skype|"
+    r"e-?mail|web|mailto|ext|pager|work|home)\b\s?[.#:]|^[mtpfeoc]\s?[.:]\s?[+(\d]|\[cid:|\[image|\w\s[|•·]\s\w"
+)
+_WORDS = re.compile(r"[^\W\d_]+")
+_NAME_WORD = re.compile(r"[^\W\d_]+(?:['’.-][^\W\d_]+)*[.,]?")
+_SHORT_RULES = ("---", "—", "–", "***", "===", "~~~")
+_TRIM = INVISIBLE + "*_~/,.!;:-–—+\"'()<>|"
+
+
+class Trust(enum.Enum):
+    """How far words may be taken for a sign-off, where no program has marked one."""
+
+    NONE = "not at all"
+    CLEAR = "closing words right above a name, or a name with a telephone number or address"
+    WORDS = "also closing words somewhere before a name, and a name on a line of its own"
+
+
+def marked_sign_off(lines: Sequence[str], low: int, high: int) -> int | None:
+    """The first line of the delimiter, device line, list footer or disclaimer that ends lines[low:high], or None."""
+    tail = _last_lines(lines, low, high)
+    for rule in (_delimited, _device, _list_footer, _disclaimer):
+        start = rule(lines, tail) if tail else None
+        if start is not None:
+            return start
+    return None
+
+
+def worded_sign_off(lines: Sequence[str], low: int, high: int, trust: Trust) -> int | None:
+    """The first line of the closing words, contact lines or name that end lines[low:high], or None. Some text always
+    stays above them."""
+    if trust is Trust.NONE:
+        return None
+    tail = _last_lines(lines, low, high)
+    for rule in (_closing, _contact_block, _lone_name):
+        start = rule(lines, tail) if tail else None
+        if start is not None and start > tail[0]:
+            unclear = trust is Trust.CLEAR and not _is_clear(lines, start, tail[-1])
+            return None if unclear or _belongs_above(lines, start) else start
+    return None
+
+
+def _last_lines(lines: Sequence[str], low: int, high: int) -> list[int]:
+    """The indices of the last written lines, topmost first."""
+    found: list[int] = []
+    for i in range(high - 1, max(low, high - 4 * REACH) - 1, -1):
+        if lines[i]:
+            found.append(i)
+            if len(found) == REACH:
+                break
+    found.reverse()
+    return found
+
+
+def _delimited(lines: Sequence[str], tail: Sequence[int]) -> int | None:
+    for place, i in enumerate(tail):
+        line = lines[i]
+        if line[0] not in RULERS or len(line) > 100 or line.strip(RULERS + " "):
+            continue
+        below = [lines[j] for j in tail[place + 1 :]]
+        if line == "--" or (below and _is_footer_below(line, below)):
+            return i
+    return None
+
+
+def _is_footer_below(rule: str, below: Sequence[str]) -> bool:
+    if len(below) > 12 or (len(rule) == 1 and rule not in "—–"):
+        return False
+    if any(LIST_FOOTER.search(line[:200].casefold()) for line in below):
+        return True
+    if len(below) > 8:
+        return False
+    if rule[0] == "_":
+        return all(len(line) <= 90 for line in below)
+    if any(_is_sentence(line) for line in below):
+        return False
+    named, contact = is_name(below[0]), any(_is_contact(line) for line in below)
+    return (named or contact) if rule in _SHORT_RULES else (named and contact)
+
+
+def _is_sentence(line: str) -> bool:
+    return len(line) > 90 or (line[-1] in ".!?:" and line.count(" ") >= 4)
+
+
+def _device(lines: Sequence[str], tail: Sequence[int]) -> int | None:
+    return tail[-1] if is_device_line(lines[tail[-1]]) else None
+
+
+def is_device_line(line: str) -> bool:
+    """Whether a line is what a telephone or an app adds below a message: "Sent from my iPhone"."""
+    if len(line) > 140:
+        return False
+    words = line.replace("[", "").strip(_TRIM).casefold()
+    if not words.startswith(SENT_FROM):
+        return bool(len(words) < 40 and words.endswith(("から送信", "에서 보냄", "傳送", "发送")))
+    main, comma, rest = words.partition(", ")
+    if comma and not rest.startswith(
+        ("please", "excuse", "so ", "apolog", "forgive", "pardon", "sorry", "an at")
+    ):
+        return False
+    return len(main.partition("<")[0].split()) <= 10 and (
+        DEVICES.search(words) is not None
+        or words.startswith(("sent from my ", "sent from a ", "sent via ", "sent with "))
+    )
+
+
+def _list_footer(lines: Sequence[str], tail: Sequence[int]) -> int | None:
+    start = None
+    for i in reversed(tail[1:]):
+        if (start is not None and start - i > 1) or not LIST_FOOTER_LINE.match(lines[i][:200].casefold()):
+            break
+        start = i
+    return start
+
+
+def _disclaimer(lines: Sequence[str], tail: Sequence[int]) -> int | None:
+    """The last paragraph, if it is a notice and not all there is."""
+    start = end = tail[-1]
+    while start > tail[0] and lines[start - 1]:
+        start -= 1
+    if start == tail[0]:
+        return None
+    text = " ".join(line[:2000] for line in lines[start : end + 1])[:4000].casefold()
+    found = set(DISCLAIMER.findall(text)) if len(text) >= 60 else set()
+    return start if len(found) >= 2 and DISCLAIMER_CORE.search(text) else None
+
+
+def _is_clear(lines: Sequence[str], start: int, last: int) -> bool:
+    """Whether a sign-off cannot be an answer: beside a quotation a lone name often is one."""
+    tight = is_closing(lines[start]) and bool(lines[start + 1])
+    return (
+        tight
+        or _is_dashed(lines[start])
+        or any(_is_contact(line) for line in lines[start : last + 1] if line)
+    )
+
+
+def _is_dashed(line: str) -> bool:
+    """ "-Ada" or "/Ada"."""
+    return line[0] in "-/" and line[1:2].isalpha()
+
+
+def _belongs_above(lines: Sequence[str], i: int) -> bool:
+    """Whether the lines above run on into line i: prose without its end, or "… the address is:"."""
+    above = lines[i - 1] or lines[i - 2]
+    return above[-1:] == ":" or (len(lines[i - 1]) >= 45 and lines[i - 1][-1] not in ".!?:,;…)\"'*-_")
+
+
+def is_closing(line: str) -> bool:
+    """Whether a line is nothing but closing words: "Best regards,"."""
+    return len(line) <= 50 and line.strip(_TRIM).casefold() in CLOSINGS
+
+
+def _named_closing(line: str) -> bool:
+    """Whether a line closes and names: "Thanks, Ada"."""
+    if len(line) > 60:
+        return False
+    found = CLOSING_WITH_NAME.match(line)
+    if found:
+        return found[1].strip(_TRIM).casefold() in CLOSINGS and is_name(line[found.end() :])
+    words, _, name = line.rpartition(" ")
+    return words.casefold() in CLOSINGS and not words.casefold().startswith(THANKING) and is_name(name)
+
+
+def _closing(lines: Sequence[str], tail: Sequence[int]) -> int | None:
+    last = tail[-1]
+    for place in range(len(tail) - 1, max(len(tail) - 13, -1), -1):
+        i = tail[place]
+        line = lines[i]
+        if _named_closing(line):
+            return i
+        if is_closing(line) and i != last:
+            return _first_closing(lines, tail, place) if _is_person_line(lines[tail[place + 1]]) else None
+        if not _is_sign_off_line(line):
+            return None
+    return None
+
+
+def _first_closing(lines: Sequence[str], tail: Sequence[int], place: int) -> int:
+    if place and is_closing(lines[tail[place - 1]]):
+        place -= 1
+    return tail[place]
+
+
+def _is_person_line(line: str) -> bool:
+    return len(line) <= 60 and len(line.split()) <= 6 and not line.endswith((":", "?"))
+
+
+def _is_sign_off_line(line: str) -> bool:
+    if len(line) > 100 or line[:2] in ("- ", "* ", "P.", "p.", "PS", "Ps", "1.", "2."):
+        return False
+    return (len(line.split()) <= 8 and line[-1] not in "?:") or _is_contact(line)
+
+
+def _is_contact(line: str) -> bool:
+    if len(line) > 120:
+        return False
+    if not (
+        _PHONE.search(line) or _CONTACT.search(line.casefold()) or ("@" in line and ADDRESS.search(line))
+    ):
+        return False
+    return len(_WORDS.findall(ADDRESS.sub("", line).partition("http")[0])) <= 9
+
+
+def _contact_block(lines: Sequence[str], tail: Sequence[int]) -> int | None:
+    start, contacts = None, 0
+    for i in reversed(tail[-10:]):
+        line = lines[i]
+        named = is_name(line)
+        contact = _is_contact(line)
+        if not (named or contact or _is_title(line)):
+            break
+        contacts += contact
+        if named or (contact and _starts_with_name(line)):
+            start = i
+    return start if contacts else None
+
+
+def _starts_with_name(line: str) -> bool:
+    """ "BT   3-1587": a name or initials and a number."""
+    found = _PHONE.search(line)
+    return found is not None and found.start() > 1 and is_name(line[: found.start()])
+
+
+def _is_title(line: str) -> bool:
+    words = line.split()
+    return (
+        len(line) <= 60
+        and len(words) <= 7
+        and sum(word[0].isupper() or not word[0].isalpha() for word in words) * 2 > len(words)
+        and line[-1] not in ".?!:"
+    )
+
+
+def is_name(line: str) -> bool:
+    """Whether a short line could be how somebody signs: one to four capitalised words or initials."""
+    words = line.strip(_TRIM).split()
+    if not 1 <= len(words) <= 4 or len(line) > 40 or line[-1] in ":?!":
+        return False
+    if words[0].casefold() in NOT_NAMES or words[-1].casefold() in NOT_NAMES:
+        return False
+    return words[0][0].isupper() and all(
+        word in NAME_PARTICLES or (word[0].isupper() and _NAME_WORD.fullmatch(word)) for word in words
+    )
+
+
+def _lone_name(lines: Sequence[str], tail: Sequence[int]) -> int | None:
+    """A name on the last line, or a name and up to two lines of title or company below it."""
+    for place in (-3, -2, -1):
+        if len(tail) > -place and _stands_alone(lines, tail, place):
+            return tail[place]
+    return None
+
+
+def _stands_alone(lines: Sequence[str], tail: Sequence[int], place: int) -> bool:
+    i, above = tail[place], tail[place - 1]
+    line, before = lines[i], lines[above]
+    if line[0] in "—–" or line[-1] == "." or not is_name(line) or len(line.split()) > 3:
+        return False
+    if before[-1] == ":" or is_greeting(before) or (before[-1] == "," and before.count(" ") < 3):
+        return False
+    apart = i - above > 1
+    sentence = before[-1] in ".!?…)\"'," or len(before) >= 40
+    if place < -1:
+        return (
+            apart
+            and sentence
+            and tail[-1] - i == -place - 1
+            and all(_is_title(lines[j]) for j in tail[place:])
+        )
+    if line.isupper() and len(line) <= 3:
+        return False
+    return sentence or (apart and len(line.split()) == 1) or _is_dashed(line)
+
+
+def is_greeting(line: str) -> bool:
+    """Whether a short line opens a letter: "Hi Ada" or "Barry:"."""
+    return len(line) <= 40 and line.partition(" ")[0].strip(_TRIM).casefold() in GREETINGS

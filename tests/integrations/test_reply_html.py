@@ -1,0 +1,81 @@
+"""Replies in HTML, as the mail programs of this world write them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from integrations.mail.reply import Reply, split_html
+
+CASES = Path(__file__).with_name("reply_html_cases.txt")
+
+
+def read_cases() -> list[tuple[str, str, list[str], list[str] | None]]:
+    """Name, page, the lines to be seen, and the lines of the signature where the table names them."""
+    cases = []
+    for case in CASES.read_text(encoding="utf-8").split("\n== ")[1:]:
+        name, _, rest = case.partition("\n")
+        html, _, wanted = rest.partition("\n--\n")
+        visible, mark, signature = wanted.partition("-- signature\n")
+        cases.append((name, html, written(visible), written(signature) if mark else None))
+    return cases
+
+
+def written(text: str) -> list[str]:
+    return [line.strip() for line in text.split("\n") if line.strip()]
+
+
+@pytest.mark.parametrize(
+    ("name", "html", "visible", "signature"),
+    read_cases(),
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_reader_sees_what_the_author_wrote(
+    name: str, html: str, visible: list[str], signature: list[str] | None
+) -> None:
+    reply = split_html(html)
+    assert written(reply.visible) == visible
+    if signature is not None:
+        assert written(reply.signature) == signature
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.text(max_size=20),
+            st.sampled_from([tag + ">" for _, html, _, _ in read_cases() for tag in html.split(">")]),
+            st.sampled_from(
+                ["<", ">", "</div>", "<div", "<!--", "<blockquote>", "<pre>", "&#99999999999;", "<a b='"]
+            ),
+        ),
+        max_size=40,
+    ).map("".join)
+)
+def test_no_page_is_too_broken(html: str) -> None:
+    assert isinstance(split_html(html), Reply)
+
+
+HOSTILE = [
+    "<div>", "<blockquote>", "</div>", "<div></p>", "<div class='gmail_quote'>", "<", "<a b='", "<!--", "<pre>\n", "<br>",
+    "<script>", "<p style='display:none'>", "&#9999999999;", "<div class=", "<blockquote><p>a:</p></blockquote>", "<hr>From: a<br>",
+    "<p>On 5/5/2020 10:00, X wrote:</p>", "<td>", " ", "<div class='x' ",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", HOSTILE, ids=ascii)
+def test_time_is_linear(unit: str) -> None:
+    def seconds(size: int) -> float:
+        html = unit * (size // len(unit))
+        began = time.process_time()
+        split_html(html)
+        return time.process_time() - began
+
+    small = min(seconds(40_000) for _ in range(3))
+    large = min(seconds(160_000) for _ in range(3))
+    assert large < 8 * small + 0.05, "four times the mail must not take sixteen times the time"
+    assert large < 1
