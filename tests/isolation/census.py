@@ -25,3 +25,12 @@ GLOBAL = {
     "contenttypes.ContentType": "Names of models, made by migrations.",
     "sessions.Session": "Looked up by its secret key before anybody is signed in; holds a user's id, no data.",
 }
+
+TABLES_OF_NO_MODEL = {"django_migrations"}
+
+WORDS_FOR_OPERATORS = {
+    "jobs.Batch.totals": "Numbers by kind; no names, no texts.",
+    "jobs.Job.error": "Why a job died, in the words of our own code.",
+    "jobs.JobEvent.detail": "Reasons and counts noted by the runner.",
+}
+"""Columns of free text that operators may read, and why they hold nothing of what users wrote."""
