@@ -1,5 +1,11 @@
 from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
 
 
 class JobsConfig(AppConfig):
     name = "jobs"
+
+    def ready(self) -> None:
+        from jobs import checks, retention  # noqa: F401 - both register what they hold
+
+        autodiscover_modules("tasks", "undo")  # the handlers of every app

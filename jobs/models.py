@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
+from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
 from omnicrm.owned import OwnedManager, OwnedModel, OwnedQuerySet
@@ -210,7 +210,7 @@ class Job(OwnedModel):
     dedupe_key = models.CharField(max_length=200, null=True)
     idempotency_key = models.CharField(max_length=200, null=True)
     mutex_key = models.CharField(max_length=200, null=True)
-    run_at = models.DateTimeField(default=timezone.now)
+    run_at = models.DateTimeField(db_default=Now())  # Postgres' clock alone says what is due
     attempt = models.PositiveSmallIntegerField(default=0)
     max_attempts = models.PositiveSmallIntegerField(default=5)
     crashes = models.PositiveSmallIntegerField(default=0)
@@ -232,12 +232,18 @@ class Job(OwnedModel):
         constraints = [
             models.UniqueConstraint(
                 fields=["user", "kind", "dedupe_key"],
-                condition=Q(state="queued"),
+                condition=Q(state="queued", dedupe_key__isnull=False),
                 name="jobs_job_one_waiting",
             ),
-            models.UniqueConstraint(fields=["user", "idempotency_key"], name="jobs_job_one_ever"),
             models.UniqueConstraint(
-                fields=["user", "mutex_key"], condition=Q(state="running"), name="jobs_job_one_running"
+                fields=["user", "idempotency_key"],
+                condition=Q(idempotency_key__isnull=False),
+                name="jobs_job_one_ever",
+            ),
+            models.UniqueConstraint(
+                fields=["user", "mutex_key"],
+                condition=Q(state="running", mutex_key__isnull=False),
+                name="jobs_job_one_running",
             ),
             models.CheckConstraint(
                 condition=Q(state="running", token__isnull=False, lease_until__isnull=False)
@@ -278,15 +284,20 @@ class Job(OwnedModel):
         ]
         indexes = [
             models.Index(
-                fields=["queue", "user", "priority", "run_at"],
+                fields=["queue", "user", "kind", "priority", "run_at", "created_at"],
                 condition=Q(state="queued"),
                 name="jobs_job_claim",
             ),
+            models.Index(fields=["queue", "run_at"], condition=Q(state="queued"), name="jobs_job_due"),
             models.Index(fields=["user", "kind"], condition=Q(state="running"), name="jobs_job_running"),
             models.Index(fields=["lease_until"], condition=Q(state="running"), name="jobs_job_lease"),
             models.Index(fields=["user", "-created_at"], name="jobs_job_newest"),
             models.Index(fields=["user", "batch", "state"], name="jobs_job_batch_state"),
-            models.Index(fields=["state", "finished_at"], name="jobs_job_retention"),
+            models.Index(
+                fields=["state", "finished_at"],
+                condition=Q(finished_at__isnull=False),
+                name="jobs_job_retention",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -298,7 +309,7 @@ class Job(OwnedModel):
 
 
 class JobEvent(OwnedModel):
-    """What happened to a job, in order: queued, claimed, retried, reaped, fenced, done. Append-only."""
+    """What happened to a job beside its normal course: retried, later, released, reaped, fenced, cancelled, dead."""
 
     job = models.ForeignKey(
         Job, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="events"

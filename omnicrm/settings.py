@@ -7,6 +7,7 @@ from typing import Any
 
 import dj_database_url
 from csp.constants import NONCE, NONE, SELF
+from kombu import Queue
 
 from omnicrm import env, logs
 from omnicrm.embedded.home import Home, broker_url
@@ -127,6 +128,7 @@ SIGNUP = env.text(
 EMAIL_BACKEND = env.text("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "omnicrm@localhost")
 
+CSRF_FAILURE_VIEW = "omnicrm.views.csrf_failed"
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE = env.flag("SECURE", default=SITE_URL.startswith("https://"))  # served over https
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
@@ -196,8 +198,8 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 200
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 400_000  # KB
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_TASK_TIME_LIMIT = JOB_HARD_LIMIT_SECONDS + JOB_DRAIN_SECONDS
-CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20.0
+# One task runs many jobs; each has its own limit (jobs.tasks.hard_limit), and this one stands behind it.
+CELERY_TASK_TIME_LIMIT = JOB_HARD_LIMIT_SECONDS + JOB_DRAIN_SECONDS + 10
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_TRANSPORT_OPTIONS = {
@@ -206,6 +208,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "retry_on_timeout": False,
 }
 CELERY_TASK_DEFAULT_QUEUE = "bulk"
+CELERY_TASK_QUEUES = [Queue(name, routing_key=name) for name in ("interactive", "sync", "ai", "bulk")]
 
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
 LOGGING = logs.config(LOG_LEVEL, pretty=env.flag("LOG_PRETTY"))
