@@ -26,7 +26,7 @@ class JsonCommand(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", dest="as_json", help="One JSON object on stdout.")
 
-    def run(self, **options: Any) -> Result:
+    def run(self, *args: Any, **options: Any) -> Result:
         raise NotImplementedError
 
     def words(self, result: Result) -> str:

@@ -23,6 +23,10 @@ class OwnerNotNamed(RuntimeError):
 class OwnedQuerySet(models.QuerySet[Owned]):
     """Rows of one user. Only `OwnedManager.for_user` makes one."""
 
+    def for_user(self, user: User | UUID) -> Self:
+        """The rows of this user, to be narrowed further."""
+        return self.filter(user_id=user if isinstance(user, UUID) else user.pk)
+
 
 class OwnedManager(models.Manager[Owned]):
     """`objects` on every owned model: offers `for_user` and nothing else."""
@@ -32,10 +36,10 @@ class OwnedManager(models.Manager[Owned]):
     def get_queryset(self) -> NoReturn:
         raise OwnerNotNamed(f"{self.model.__name__}.objects.for_user(user) comes first.")
 
-    def for_user(self, user: User | UUID) -> Any:
+    def for_user(self, user: User | UUID) -> OwnedQuerySet[Owned]:
         """The rows of this user, to be narrowed further."""
-        user_id = user if isinstance(user, UUID) else user.pk
-        return self._queryset_class(self.model, using=self._db).filter(user_id=user_id)
+        rows: OwnedQuerySet[Owned] = self._queryset_class(self.model, using=self._db)
+        return rows.for_user(user)
 
 
 class OwnedModel(models.Model):

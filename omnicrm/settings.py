@@ -10,14 +10,14 @@ from csp.constants import NONCE, NONE, SELF
 from kombu import Queue
 
 from omnicrm import env, logs
-from omnicrm.embedded.home import Home, broker_url
+from omnicrm.embedded.home import Home, broker_url, is_embedded
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 HOME = Home.from_env()
 
 DEBUG = env.flag("DEBUG")
-EMBEDDED_DATABASE = not env.text("DATABASE_URL")
-EMBEDDED_REDIS = not env.text("REDIS_URL")
+EMBEDDED_DATABASE = is_embedded("DATABASE_URL")
+EMBEDDED_REDIS = is_embedded("REDIS_URL")
 SECRET_KEY = env.secret("SECRET_KEY") or (HOME.secret_key() if EMBEDDED_DATABASE else "")
 ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.listing("CSRF_TRUSTED_ORIGINS")
