@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,20 @@ from omnicrm.events import note
 State = Batch.State
 CANCELLABLE = (State.PLANNING, State.PLANNED, State.APPROVED, State.RUNNING)
 LIVE = (Job.State.QUEUED, Job.State.RUNNING)
+
+Finish = Callable[[Batch], None]
+finishers: dict[str, Finish] = {}
+"""What a kind of batch still has to do in the transaction that ends it (done, failed or cancelled)."""
+
+
+def when_finished(kind: str) -> Callable[[Finish], Finish]:
+    """Registers the function below to round off batches of this kind."""
+
+    def register(finish: Finish) -> Finish:
+        finishers[kind] = finish
+        return finish
+
+    return register
 
 
 @dataclass(frozen=True)
@@ -60,6 +75,9 @@ def advance(batch_id: UUID) -> None:
         return
     if state := _next_state(batch):
         batches.update(state=state, finished_at=Now(), updated_at=Now())
+        batch.state = state
+        if finish := finishers.get(batch.kind):
+            finish(batch)
         note(user_id, f"batch.{state}", on=batch, batch_id=batch.pk)
 
 

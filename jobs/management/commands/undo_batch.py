@@ -1,0 +1,42 @@
+"""Take a batch back."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from jobs.batches import find_batch
+from jobs.foreground import work_until_settled
+from jobs.models import Batch
+from jobs.undo import NotUndoable, start_undo
+from omnicrm.acting import acting_as
+from omnicrm.commands import JsonCommand, Result, refuse
+
+
+class Command(JsonCommand):
+    help = "Take back all that a batch did: remove what it made, restore what it changed, list what stays and why."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("batch", metavar="ID")
+
+    def run(self, *, batch: str, **options: Any) -> Result:
+        found = find_batch(batch)
+        with acting_as(found.user_id):
+            try:
+                start_undo(found)
+            except NotUndoable as refusal:
+                refuse(str(refusal))
+        done = work_until_settled(found)
+        undone = done.totals.get("undo", {})
+        return {
+            "batch_id": str(done.pk),
+            "state": done.state,
+            "removed": undone.get("removed", 0),
+            "removed_by_kind": undone.get("removed_by_kind", {}),
+            "restored": undone.get("restored", 0),
+            "kept": undone.get("kept", []),
+        }
+
+    def succeeded(self, result: Result) -> bool:
+        return bool(result["state"] == Batch.State.UNDONE)
