@@ -87,7 +87,10 @@ class InteractionDraft:
     bulk: str = ""
     """Why this is not person-to-person mail (a header's verdict), or empty."""
     mentions: list[Mention] = field(default_factory=list)
-    event: EventDraft | None = None
+    own_address: str = ""
+    """An address that the source says is the user's own (the author of what they sent), or empty."""
+    leave_out: str = ""
+    """Why the source itself says not to keep it (spam, trash, a draft), as a reason code, or empty."""
 
 
 @dataclass(slots=True, frozen=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import F
 
 from contacts.models.people import BatchMade, Contact, batch_index, made_by_batch
-from omnicrm.owned import OwnedManager
+from omnicrm.owned import OwnedManager, OwnedQuerySet
 from omnicrm.rowsecurity import RowSecurity, SameOwner, owner_key
 
 
@@ -30,6 +31,15 @@ class Note(BatchMade):
         ]
 
 
+class TaskQuerySet(OwnedQuerySet["Task"]):
+    def open(self) -> TaskQuerySet:
+        return self.filter(done_at=None)
+
+    def in_order(self) -> TaskQuerySet:
+        """What is to do first: by when it is due, what has no date after that, what is done last."""
+        return self.order_by(F("done_at").desc(nulls_first=True), F("due_on").asc(nulls_last=True), "created_at")
+
+
 class Task(BatchMade):
     contact = models.ForeignKey(
         Contact, models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="tasks"
@@ -38,7 +48,7 @@ class Task(BatchMade):
     due_on = models.DateField(null=True)
     done_at = models.DateTimeField(null=True)
 
-    objects = OwnedManager["Task"]()
+    objects = OwnedManager.from_queryset(TaskQuerySet)()
 
     class Meta(BatchMade.Meta):
         constraints = [

@@ -1,0 +1,57 @@
+"""Columns that follow from other rows. They are recomputed, never logged: undo leaves them to this module."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.db import connection
+
+LAST_INTERACTION = """
+UPDATE contacts_contact c SET last_interaction_at = last.at
+FROM (
+    SELECT c.id, (
+        SELECT max(newest.at) FROM contacts_contactidentity y, LATERAL (
+            SELECT p.occurred_at AS at FROM contacts_participant p
+            WHERE p.user_id = y.user_id AND p.identity_id = y.id ORDER BY p.occurred_at DESC LIMIT 1
+        ) newest WHERE y.user_id = c.user_id AND y.contact_id = c.id
+    ) AS at
+    FROM contacts_contact c WHERE c.user_id = %s AND c.id = ANY(%s) ORDER BY c.id FOR UPDATE
+) last
+WHERE c.user_id = %s AND c.id = last.id AND c.last_interaction_at IS DISTINCT FROM last.at
+"""
+
+BATCH_CONTACTS = """
+SELECT DISTINCT y.contact_id FROM contacts_interaction i
+JOIN contacts_participant p ON p.user_id = i.user_id AND p.interaction_id = i.id
+JOIN contacts_contactidentity y ON y.user_id = i.user_id AND y.id = p.identity_id
+WHERE i.user_id = %s AND i.batch_id = %s AND y.contact_id IS NOT NULL
+"""
+
+# A reply that names only its parent joins the conversation that the parent belongs to.
+JOIN_THREADS = """
+UPDATE contacts_interaction i SET thread_key = parent.thread_key
+FROM contacts_interaction parent
+WHERE i.user_id = %(user)s AND parent.user_id = i.user_id AND parent.source_key = i.thread_key
+  AND parent.thread_key <> i.thread_key AND parent.thread_key <> ''
+  AND (i.batch_id = %(batch)s OR parent.batch_id = %(batch)s)
+"""
+DEEPEST_THREAD = 50
+
+
+def refresh_contacts(user_id: UUID, contact_ids: Sequence[UUID]) -> None:
+    """When each of these contacts was last in touch: one index look-up per address."""
+    with connection.cursor() as cursor:
+        cursor.execute(LAST_INTERACTION, [user_id, list(contact_ids), user_id])
+
+
+def refresh_after_batch(user_id: UUID, batch_id: UUID) -> None:
+    """All derived columns that the interactions of one batch touch."""
+    with connection.cursor() as cursor:
+        for _ in range(DEEPEST_THREAD):
+            cursor.execute(JOIN_THREADS, {"user": user_id, "batch": batch_id})
+            if not cursor.rowcount:
+                break
+        cursor.execute(BATCH_CONTACTS, [user_id, batch_id])
+        contact_ids = [row[0] for row in cursor.fetchall()]
+    refresh_contacts(user_id, contact_ids)

@@ -1,0 +1,91 @@
+"""What undo has to know about our rows: which there are, what they are called, and what still needs them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connection
+
+from contacts.derived import BATCH_CONTACTS, refresh_contacts
+from jobs.models import Batch
+from jobs.tracking import Use, after_undo, before_undo, keep_while, track
+
+OF_OTHERS = "x.batch_id IS DISTINCT FROM t.batch_id"
+
+
+def register() -> None:
+    """Parents first: rows can be put back in this order and removed in reverse."""
+    track("contacts.Company", name="t.name", plural="companies")
+    track("contacts.Tag", name="t.name", plural="tags")
+    track("contacts.OwnAddress", name="t.value", plural="own addresses")
+    track(
+        "contacts.Contact", name="t.display_name", plural="people", derived=("last_interaction_at", "score")
+    )
+    track("contacts.ContactSlug", name="t.slug", plural="links")
+    track("contacts.ContactIdentity", name="t.value", plural="addresses")
+    track("contacts.ContactTag", name="t.id::text", plural="tags on people")
+    track("contacts.Interaction", name="t.subject", plural="interactions", derived=("thread_key",))
+    track("contacts.Participant", name="t.id::text", plural="participants")
+    track("contacts.CalendarEvent", name="t.title", plural="events")
+    track("contacts.Note", name="left(t.text, 60)", plural="notes")
+    track("contacts.Task", name="t.title", plural="tasks")
+    track("contacts.Suggestion", name="t.key", plural="suggestions")
+    keep_while("contacts.Company", Use("somebody works there", refers("contacts_contact", "company_id")))
+    keep_while("contacts.Tag", Use("it is on somebody", refers("contacts_contacttag", "tag_id")))
+    keep_while(
+        "contacts.Contact",
+        Use("it has a note", refers("contacts_note", "contact_id", OF_OTHERS)),
+        Use("it has a task", refers("contacts_task", "contact_id", OF_OTHERS)),
+        Use("it has a tag of yours", refers("contacts_contacttag", "contact_id", OF_OTHERS)),
+        Use("other e-mails or meetings are with them", HAS_HISTORY, heir=HISTORY_HEIR),
+    )
+    keep_while(
+        "contacts.ContactIdentity",
+        Use(
+            "other e-mails or meetings name it",
+            refers("contacts_participant", "identity_id"),
+            heir=IDENTITY_HEIR,
+        ),
+    )
+    before_undo["contacts"] = remember_contacts
+    after_undo["contacts"] = refresh_remembered
+
+
+def refers(table: str, column: str, condition: str = "true") -> str:
+    return (
+        f"EXISTS (SELECT 1 FROM {table} x WHERE x.user_id = t.user_id AND x.{column} = t.id AND {condition})"
+    )
+
+
+HAS_HISTORY = (
+    "EXISTS (SELECT 1 FROM contacts_contactidentity y"
+    " JOIN contacts_participant p ON p.user_id = y.user_id AND p.identity_id = y.id"
+    " WHERE y.user_id = t.user_id AND y.contact_id = t.id)"
+)
+# The row passes to a batch that made one of the interactions which still need it.
+HISTORY_HEIR = (
+    "(SELECT i.batch_id FROM contacts_contactidentity y"
+    " JOIN contacts_participant p ON p.user_id = y.user_id AND p.identity_id = y.id"
+    " JOIN contacts_interaction i ON i.user_id = p.user_id AND i.id = p.interaction_id"
+    " WHERE y.user_id = t.user_id AND y.contact_id = t.id ORDER BY i.batch_id LIMIT 1)"
+)
+IDENTITY_HEIR = (
+    "(SELECT i.batch_id FROM contacts_participant p"
+    " JOIN contacts_interaction i ON i.user_id = p.user_id AND i.id = p.interaction_id"
+    " WHERE p.user_id = t.user_id AND p.identity_id = t.id ORDER BY i.batch_id LIMIT 1)"
+)
+
+
+def remember_contacts(batch: Batch, memory: dict[str, Any]) -> None:
+    """Whose last interaction may change, while that can still be told."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"{BATCH_CONTACTS} UNION SELECT object_id FROM jobs_batchitem"
+            " WHERE user_id = %s AND batch_id = %s AND object_type = 'contacts.contact'",
+            [batch.user_id, batch.pk, batch.user_id, batch.pk],
+        )
+        memory["contacts"] = [row[0] for row in cursor.fetchall()]
+
+
+def refresh_remembered(batch: Batch, memory: dict[str, Any]) -> None:
+    refresh_contacts(batch.user_id, memory["contacts"])
