@@ -1,0 +1,209 @@
+"""Carry out an approved import: the people first, then page by page what the file holds, kept word for word.
+
+Each page is one transaction with its checkpoint; another job turns it into interactions (normalize.py).
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.db.models import Q
+
+from contacts.creating import create_people, update_people
+from contacts.derived import refresh_after_batch
+from contacts.drafts import PersonDraft
+from contacts.models import Contact, OwnAddress, Suppression
+from integrations.models import Provenance, RawEvent, SourceFile
+from integrations.people import FIRST_SEQ
+from integrations.plan import Refused, forget_file, me_of, open_file, source_file
+from integrations.readers import NORMALIZER
+from integrations.sources import Entry, load, sources
+from integrations.summary import counted
+from jobs.batches import when_finished
+from jobs.models import Batch, PlanItem
+from jobs.queue import Again, GiveUp, enqueue, handles
+from jobs.runner import JobContext
+from omnicrm.acting import acting_as
+
+PEOPLE_CHUNK = 500
+PAGE_ENTRIES = 200
+PAGE_BYTES = 4_000_000
+CARRIED_OUT = Q(outcome__in=["create", "update"]) | Q(reason="already_here")
+
+
+@dataclass
+class Page:
+    entries: list[Entry] = field(default_factory=list)
+    resume: int = 0
+    position: int = 0
+    at_end: bool = False
+
+
+def read_page(context: JobContext) -> Page:
+    """The next stretch of the file, outside of any transaction. While people are being made: nothing."""
+    page = Page(resume=context.checkpoint.get("resume", 0), position=context.checkpoint.get("position", 0))
+    if not context.checkpoint.get("people_done"):
+        return page
+    with acting_as(context.user_id):
+        batch = Batch.objects.for_user(context.user_id).get(pk=context.job.batch_id)
+        file = source_file(batch)
+    try:
+        stream = open_file(file)
+    except Refused as refusal:
+        raise GiveUp("file_gone", str(refusal)) from refusal
+    size = 0
+    with stream:
+        page.at_end = True
+        for entry in sources[file.kind].read(stream, page.resume, page.position, me_of(batch)):
+            page.entries.append(entry)
+            page.resume, page.position = entry.resume, entry.position
+            size += len(entry.payload)
+            if len(page.entries) >= PAGE_ENTRIES or size >= PAGE_BYTES:
+                page.at_end = False
+                break
+    return page
+
+
+@handles("file_import", queue="bulk", prepare=read_page)
+def file_import(context: JobContext) -> Again | None:
+    """One chunk of people, or one page of the file."""
+    batch = Batch.objects.for_user(context.user_id).get(pk=context.job.batch_id)
+    file = source_file(batch)
+    if not context.checkpoint.get("people_done"):
+        return import_people(context, batch, file)
+    page: Page = context.prepared
+    if page.entries:
+        keep_page(batch, file, page.entries)
+        context.progress(f"Read {page.position:,} entries")
+    if page.at_end:
+        return None
+    return Again({**context.checkpoint, "resume": page.resume, "position": page.position})
+
+
+def import_people(context: JobContext, batch: Batch, file: SourceFile) -> Again:
+    after = context.checkpoint.get("person", -1)
+    if after < 0:
+        begin(batch)
+    rows = PlanItem.objects.for_user(batch.user_id).filter(
+        CARRIED_OUT, batch=batch, kind="person", seq__gt=after
+    )
+    items = list(rows.order_by("seq")[:PEOPLE_CHUNK])
+    if not items:
+        return Again({"people_done": True})
+    contacts = make_people(batch, items)
+    vouch_for_people(batch, file, items, contacts)
+    context.step(len(items))
+    context.progress("Adding people")
+    return Again({"person": items[-1].seq})
+
+
+def begin(batch: Batch) -> None:
+    """From now on it runs, and the addresses that the plan took to be the user's are theirs."""
+    Batch.objects.for_user(batch.user_id).filter(pk=batch.pk).update(state=Batch.State.RUNNING)
+    own = [OwnAddress(user_id=batch.user_id, batch=batch, value=value) for value in batch.options["own"]]
+    OwnAddress.unscoped.bulk_create(own, ignore_conflicts=True)
+
+
+def make_people(batch: Batch, items: Sequence[PlanItem]) -> dict[UUID, Contact]:
+    """The contact of each line, made or added to."""
+    drafts = {item.pk: person_of(batch, item) for item in items}
+    new = [item for item in items if item.outcome == "create"]
+    made = create_people(batch, [drafts[item.pk] for item in new], source="import")
+    known = Contact.objects.for_user(batch.user_id).in_bulk([item.target for item in items if item.target])
+    changed = [item for item in items if item.outcome == "update" and item.target in known]
+    update_people(batch, [(known[item.target], drafts[item.pk]) for item in changed if item.target])
+    there = {item.pk: known[item.target] for item in items if item.target in known and item.target}
+    return there | {item.pk: contact for item, contact in zip(new, made, strict=True)}
+
+
+def person_of(batch: Batch, item: PlanItem) -> PersonDraft:
+    draft = load(json.dumps(item.data["draft"]).encode(), "person", me_of(batch))
+    assert isinstance(draft, PersonDraft)
+    return draft
+
+
+def vouch_for_people(
+    batch: Batch, file: SourceFile, items: Sequence[PlanItem], contacts: dict[UUID, Contact]
+) -> None:
+    """Rows of the file itself are kept as raw events; people found in messages are vouched for by those."""
+    own = {item.external_id: item for item in items if item.seq < FIRST_SEQ and item.pk in contacts}
+    payloads = {key: json.dumps(item.data["draft"]).encode() for key, item in own.items()}
+    raws = keep_raw(batch, file, [(own[key], payloads[key]) for key in own], RawEvent.KEPT)
+    links = [
+        Provenance(user_id=batch.user_id, raw_event_id=raws[key], batch=batch, contact=contacts[item.pk])
+        for key, item in own.items()
+    ]
+    Provenance.unscoped.bulk_create(links, ignore_conflicts=True)
+
+
+def keep_page(batch: Batch, file: SourceFile, entries: Sequence[Entry]) -> None:
+    """Keep what the plan wants of this page, and ask for it to be turned into interactions."""
+    lines = planned(batch, entries)
+    wanted = [(lines[e.position], e.payload) for e in entries if e.payload and e.position in lines]
+    if not wanted:
+        return
+    keep_raw(batch, file, wanted, RawEvent.PENDING)
+    first, last = entries[0].position, entries[-1].position
+    enqueue(
+        "normalize",
+        batch.user_id,
+        batch=batch,
+        first=first,
+        last=last,
+        idempotency_key=f"normalize:{batch.pk}:{first}",
+    )
+
+
+def planned(batch: Batch, entries: Sequence[Entry]) -> dict[int, PlanItem]:
+    rows = PlanItem.objects.for_user(batch.user_id).filter(CARRIED_OUT, batch=batch).exclude(kind="person")
+    in_page = rows.filter(seq__range=(entries[0].position, entries[-1].position))
+    return {item.seq: item for item in in_page.defer("data")}
+
+
+def keep_raw(
+    batch: Batch, file: SourceFile, wanted: Sequence[tuple[PlanItem, bytes]], verdict: str
+) -> dict[str, UUID]:
+    """The raw event of each line by its external id; one that this source brought before is used again."""
+    keys = [item.external_id for item, _ in wanted]
+    lift_suppressions(batch, file, keys)
+    rows = RawEvent.objects.for_user(batch.user_id).filter(source=file.source, external_id__in=keys)
+    rows.filter(verdict__startswith="skipped").delete()
+    fresh = [raw_event(batch, file, item, payload, verdict) for item, payload in wanted]
+    RawEvent.unscoped.bulk_create(fresh, ignore_conflicts=True, batch_size=100)
+    return dict(rows.all().values_list("external_id", "id"))
+
+
+def raw_event(batch: Batch, file: SourceFile, item: PlanItem, payload: bytes, verdict: str) -> RawEvent:
+    return RawEvent(
+        user_id=batch.user_id,
+        batch=batch,
+        source=file.source,
+        external_id=item.external_id,
+        position=item.seq,
+        kind=item.kind,
+        payload=zlib.compress(payload, 1),
+        verdict=verdict,
+        normalizer=NORMALIZER,
+    )
+
+
+def lift_suppressions(batch: Batch, file: SourceFile, keys: Sequence[str]) -> None:
+    """What the person asked back is no longer kept away."""
+    if batch.options["include_suppressed"]:
+        rows = Suppression.objects.for_user(batch.user_id).filter(scope=Suppression.Scope.ITEM, key__in=keys)
+        rows.filter(source__in=["", file.source]).delete()
+
+
+@when_finished("file_import")
+def finish(batch: Batch) -> None:
+    """The end of an import: what follows from the new rows, the result in numbers, and no second copy of the file."""
+    refresh_after_batch(batch.user_id, batch.pk)
+    if batch.approved_at:
+        batch.totals = {**batch.totals, "result": counted(batch)}
+        batch.save(update_fields=["totals"])
+    if batch.state != Batch.State.FAILED:
+        forget_file(source_file(batch))

@@ -1,0 +1,76 @@
+"""Plan the import of files, and with --yes carry it out."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from integrations.approval import Stale, approve
+from integrations.plan import Refused, start_plan_in_place
+from integrations.summary import plan_summary, result_summary
+from jobs.foreground import work_until_settled
+from jobs.models import Batch
+from omnicrm.acting import acting_as
+from omnicrm.commands import BAD_ARGUMENTS, JsonCommand, Result, refuse, user_by_email
+from omnicrm.models import User
+
+KINDS = ("auto", "mbox", "eml", "ics", "vcf", "csv")
+
+
+class Command(JsonCommand):
+    help = "Show what importing files would do; with --yes do it and print what was done."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+        parser.add_argument("--user", required=True, metavar="EMAIL", help="Whose data it becomes.")
+        parser.add_argument("--kind", choices=KINDS, default="auto")
+        parser.add_argument("--people", choices=("everyone", "written_to", "nobody"), default="everyone")
+        parser.add_argument(
+            "--include-suppressed", action="store_true", help="Also bring back what was undone before."
+        )
+        go = parser.add_mutually_exclusive_group()
+        go.add_argument("--plan-only", action="store_true", help="Only plan (the default).")
+        go.add_argument("--yes", action="store_true", help="Approve the plan and carry it out.")
+
+    def run(self, *, paths: list[Path], user: str, yes: bool, **options: Any) -> Result:
+        owner = user_by_email(user)
+        chosen = {key: options[key] for key in ("kind", "people", "include_suppressed")}
+        results = [self.one(owner, path, chosen, yes=yes) for path in paths]
+        return results[0] if len(results) == 1 else {"files": results}
+
+    def one(self, owner: User, path: Path, chosen: dict[str, Any], *, yes: bool) -> Result:
+        batch = self.plan(owner, path, chosen)
+        if not yes:
+            return {
+                **plan_summary(batch),
+                "next": f"Approve it on /batches/{batch.pk}/, or run this with --yes.",
+            }
+        with acting_as(owner.pk):
+            try:
+                approve(batch, batch.plan_hash)
+            except Stale as stale:
+                refuse(str(stale))
+        return result_summary(work_until_settled(batch, tell=self.tell))
+
+    def plan(self, owner: User, path: Path, chosen: dict[str, Any]) -> Batch:
+        if not path.is_file():
+            refuse(f"There is no file {path}. Check the name.", BAD_ARGUMENTS)
+        try:
+            batch = work_until_settled(start_plan_in_place(owner, path, options=chosen), tell=self.tell)
+        except Refused as refusal:
+            refuse(str(refusal))
+        if batch.state != Batch.State.PLANNED:
+            refuse(f"{path.name} could not be planned: {batch.error or batch.state}")
+        return batch
+
+    def tell(self, batch: Batch) -> None:
+        if sys.stderr.isatty():
+            self.stderr.write(f"\r{batch.get_state_display()} {batch.percent:3d} % ", ending="")
+
+    def succeeded(self, result: Result) -> bool:
+        return all(
+            one.get("state", "planned") in ("planned", "done") for one in result.get("files", [result])
+        )

@@ -1,0 +1,71 @@
+"""Our part of an undo: the batch no longer vouches for anything, and what it brought stays away from then on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connection
+
+from jobs.models import Batch
+from jobs.tracking import Use, after_undo, before_undo, keep_while
+
+
+def register() -> None:
+    keep_while(
+        "contacts.Interaction",
+        Use("another import also holds it", vouched("interaction_id"), heir=heir("interaction_id")),
+    )
+    keep_while(
+        "contacts.Contact",
+        Use("another import also names them", vouched("contact_id"), heir=heir("contact_id")),
+    )
+    before_undo["integrations"] = withdraw
+    after_undo["integrations"] = keep_away
+
+
+def vouched(column: str) -> str:
+    return (
+        f"EXISTS (SELECT 1 FROM integrations_provenance v WHERE v.user_id = t.user_id AND v.{column} = t.id)"
+    )
+
+
+def heir(column: str) -> str:
+    return (
+        "(SELECT v.batch_id FROM integrations_provenance v"
+        f" WHERE v.user_id = t.user_id AND v.{column} = t.id ORDER BY v.batch_id LIMIT 1)"
+    )
+
+
+def withdraw(batch: Batch, memory: dict[str, Any]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM integrations_provenance WHERE user_id = %s AND batch_id = %s",
+            [batch.user_id, batch.pk],
+        )
+
+
+def keep_away(batch: Batch, memory: dict[str, Any]) -> None:
+    """Raw events that nothing vouches for any more become stubs, suppressed for their source alone."""
+    values = {"user": batch.user_id, "batch": batch.pk}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE integrations_rawevent r SET batch_id = v.batch_id
+            FROM integrations_provenance v
+            WHERE r.user_id = %(user)s AND r.batch_id = %(batch)s AND v.user_id = r.user_id AND v.raw_event_id = r.id
+            """,
+            values,
+        )
+        cursor.execute(
+            """
+            WITH gone AS (
+                UPDATE integrations_rawevent SET verdict = 'skipped:undone', payload = NULL, updated_at = now()
+                WHERE user_id = %(user)s AND batch_id = %(batch)s AND verdict IN ('kept', 'pending')
+                RETURNING source, external_id
+            )
+            INSERT INTO contacts_suppression (id, user_id, scope, key, source, reason, created_at, updated_at)
+            SELECT gen_random_uuid(), %(user)s, 'item', external_id, source, 'undone', now(), now() FROM gone
+            ON CONFLICT DO NOTHING
+            """,
+            values,
+        )
