@@ -58,6 +58,7 @@ def _free_home() -> Home:
 def _start(home: Home) -> None:
     _remove(home.path)
     os.environ["OMNICRM_DATA"] = str(home.path)
+    os.environ.setdefault("SECRET_KEY", "known to everybody, for tests alone")
     if is_embedded("DATABASE_URL"):
         _run(Postgres(home, throwaway=True))
         database.prepare(home.database_admin_url, name=DATABASE)
