@@ -19,7 +19,7 @@ from contacts.drafts import PersonDraft
 from contacts.models import Contact, OwnAddress, Suppression
 from integrations.models import Provenance, RawEvent, SourceFile
 from integrations.people import FIRST_SEQ
-from integrations.plan import Refused, forget_file, me_of, open_file, source_file
+from integrations.plan import Refused, batch_of, forget_file, me_of, open_file, source_file
 from integrations.readers import NORMALIZER
 from integrations.sources import Entry, load, sources
 from integrations.summary import counted
@@ -49,7 +49,7 @@ def read_page(context: JobContext) -> Page:
     if not context.checkpoint.get("people_done"):
         return page
     with acting_as(context.user_id):
-        batch = Batch.objects.for_user(context.user_id).get(pk=context.job.batch_id)
+        batch = batch_of(context)
         file = source_file(batch)
     try:
         stream = open_file(file)
@@ -71,7 +71,7 @@ def read_page(context: JobContext) -> Page:
 @handles("file_import", queue="bulk", prepare=read_page)
 def file_import(context: JobContext) -> Again | None:
     """One chunk of people, or one page of the file."""
-    batch = Batch.objects.for_user(context.user_id).get(pk=context.job.batch_id)
+    batch = batch_of(context)
     file = source_file(batch)
     if not context.checkpoint.get("people_done"):
         return import_people(context, batch, file)

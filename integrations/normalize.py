@@ -12,7 +12,7 @@ import structlog
 from contacts.drafts import EventDraft, InteractionDraft
 from contacts.recording import record, record_events
 from integrations.models import Provenance, RawEvent
-from integrations.plan import me_of, source_file
+from integrations.plan import batch_of, me_of, source_file
 from integrations.sources import Draft, Me, Source, sources
 from jobs.models import Batch
 from jobs.queue import handles
@@ -36,7 +36,7 @@ class Reading:
 def read_raw_events(context: JobContext) -> Reading:
     """Parse outside of any transaction."""
     with acting_as(context.user_id):
-        batch = Batch.objects.for_user(context.user_id).get(pk=context.job.batch_id)
+        batch = batch_of(context)
         file = source_file(batch)
         rows = list(raw_events(batch, file.source, context.payload["first"], context.payload["last"]))
     reading, me = Reading(), me_of(batch)
@@ -73,7 +73,7 @@ def read_one(reading: Reading, raw: RawEvent, source: Source, me: Me) -> None:
 def normalize(context: JobContext) -> None:
     """Record one page; running it again changes nothing."""
     reading: Reading = context.prepared
-    batch = Batch.objects.for_user(context.user_id).get(pk=context.job.batch_id)
+    batch = batch_of(context)
     interactions = {pk: d for pk, d in reading.drafts.items() if isinstance(d, InteractionDraft)}
     events = {pk: d for pk, d in reading.drafts.items() if isinstance(d, EventDraft)}
     recorded = record(batch, list(interactions.values()))

@@ -23,6 +23,7 @@ from integrations.readers import NORMALIZER
 from integrations.sources import Me, sources
 from jobs.models import Batch, Job
 from jobs.queue import enqueue
+from jobs.runner import JobContext
 from omnicrm.acting import acting_as
 from omnicrm.events import note
 from omnicrm.models import User
@@ -172,6 +173,12 @@ def discard(batch: Batch) -> bool:
     forget_file(source_file(batch))
     note(batch.user_id, "import.discarded", on=batch, batch_id=batch.pk)
     return True
+
+
+def batch_of(context: JobContext) -> Batch:
+    """The batch that a job works for."""
+    assert context.job.batch_id is not None
+    return Batch.objects.for_user(context.user_id).get(pk=context.job.batch_id)
 
 
 def source_file(batch: Batch) -> SourceFile:

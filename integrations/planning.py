@@ -16,7 +16,7 @@ from contacts.drafts import EventDraft, InteractionDraft, Mention, PersonDraft
 from integrations import deciding
 from integrations.mail.bulk import is_role_address
 from integrations.models import SourceFile
-from integrations.plan import Refused, me_of, open_file, source_file
+from integrations.plan import Refused, batch_of, me_of, open_file, source_file
 from integrations.sources import Draft, Entry, Me, Source, draft_id, dump, sources
 from jobs.models import Batch, PlanItem
 from jobs.queue import Again, GiveUp, handles
@@ -44,7 +44,7 @@ class Chunk:
 def read_chunk(context: JobContext) -> Chunk:
     """Read and parse on from the checkpoint, for a while."""
     with acting_as(context.user_id):
-        batch = Batch.objects.for_user(context.user_id).get(pk=context.job.batch_id)
+        batch = batch_of(context)
         file = source_file(batch)
     chunk = Chunk(resume=context.checkpoint.get("resume", 0), position=context.checkpoint.get("position", 0))
     source, me, began = sources[file.kind], me_of(batch), time.monotonic()
@@ -69,7 +69,7 @@ def read_chunk(context: JobContext) -> Chunk:
 def plan_import(context: JobContext) -> Again | None:
     """Write the lines of one chunk; after the last one, decide what each line means for this user's data."""
     chunk: Chunk = context.prepared
-    batch = Batch.objects.for_user(context.user_id).select_for_update().get(pk=context.job.batch_id)
+    batch = batch_of(context)
     if batch.state != Batch.State.PLANNING:
         return None
     PlanItem.unscoped.bulk_create(chunk.items, batch_size=500)

@@ -47,7 +47,10 @@ def split(raw: bytes, start: int = 0, end: int | None = None) -> tuple[dict[str,
             limit = min(room, MAX_ADDRESS_HEADER if name in _ADDRESSES else MAX_HEADER)
             value = raw[field.start(2) : min(field.end(2), field.start(2) + limit)]
             values = found.setdefault(name.decode("ascii"), [])
-            if len(values) < MAX_REPEATS and not (values and name == b"received"):
+            if name == b"received":
+                # Only the last is read: the first server's, which every copy of the message has in common.
+                values[:] = [unfold(value)]
+            elif len(values) < MAX_REPEATS:
                 values.append(unfold(value))
                 room -= len(value)
     blank = _BLANK.match(raw, pos, end)

@@ -47,7 +47,7 @@ class ParsedMessage:
     bcc: list[Address] = field(default_factory=list)
     reply_to: list[Address] = field(default_factory=list)
     date: dt.datetime | None = None
-    """The Date header, aware, as written: it may be absurd. `received_at` is what a mail server noted last."""
+    """The Date header, aware, as written: it may be absurd. `received_at` is what the first server noted."""
     received_at: dt.datetime | None = None
     message_id: str = ""
     in_reply_to: str = ""
