@@ -26,6 +26,7 @@ from integrations.mail.reply_signature import REACH, Trust, marked_sign_off, wor
 VISIBLE, QUOTED, SIGNATURE = "v", "q", "s"
 _ZONES = {WROTE: QUOTED, HEADER: QUOTED, SIGN: SIGNATURE}
 _PEELS = 60
+_GAPS = re.compile(r"\n{3,}")
 _LINE_END = re.compile(r"\r\n?|\n")
 
 
@@ -42,13 +43,14 @@ def split(text: str) -> Reply:
     """Part a plain-text message. Never raises; takes time in proportion to the text."""
     raw = _LINE_END.split(text) if "\r" in text else text.split("\n")
     lines = [line.strip(INVISIBLE) for line in raw]
-    return _parted(raw, _zones(lines, [kind_alone(line) for line in lines]))
+    return _parted(raw, _zones(lines, [kind_alone(line) if line else BLANK for line in lines]))
 
 
 def split_html(html: str) -> Reply:
     """Part an HTML message; the parts are plain text. Programs mark signatures in HTML, so closing words stay visible."""
     lines, kinds = marked_lines(html)
-    return _parted(lines, _zones(lines, kinds, marked_up=True))
+    reply = _parted(lines, _zones(lines, kinds, marked_up=True))
+    return Reply(*(_GAPS.sub("\n\n", part) for part in (reply.visible, reply.quoted, reply.signature)))
 
 
 def _parted(raw: Sequence[str], zones: Sequence[str]) -> Reply:

@@ -42,8 +42,7 @@ def settle(lines: Sequence[str], kinds: list[str]) -> int:
     an older message, or the number of lines; what opens above any text is only marked: the rest is the message then."""
     first_text = _next_text(kinds, 0)
     misses = 0
-    for i in range(len(kinds)):
-        kind = kinds[i]
+    for i, kind in enumerate(kinds):
         if kind not in _UNSETTLED:
             continue
         start, end = i, i + 1

@@ -168,12 +168,15 @@ outlook'u edinin
 androidから送信 | 私の | 나의 iphone | 내 iphone | iphone에서 보냄 | android에서 보냄 | 갤럭시에서 보냈습니다
 được gửi từ | đã gửi từ | gửi từ | ส่งจาก | dikirim dari | poslano s | saadetud | nosūtīts no |
 išsiųsta iš
-enviat des | sent fra | sendu | bidalia nire
+enviat des | bidalia nire | odesláno | αποστολή από | أُرسلت من | von samsung | von mein
 """)
 """How the line that a telephone or an app adds under a message starts."""
 
+DEVICE_ENDS = ("から送信", "에서 보냄", "傳送", "发送", " gesendet", "gönderildi", "küldve")
+"""How such a line ends in languages that put the device first."""
+
 DEVICES = re.compile(
-    r"ip(?:hone|ad|od)|android|mobil|phone|handy|samsung|galaxy|blackberry|outlook|yahoo|gmail|e?mail|windows|"
+    r"i(?:phon|pad|pod)|android|mobil|phone|handy|samsung|galaxy|blackberry|outlook|yahoo|gmail|e?mail|windows|"
     r"airmail|spark|huawei|xiaomi|nokia|htc|sony|lumia|телефон|устройств|手机|手機|デバイス|から送信|에서 보냄|tablet|"
     r"téléphone|móvil|celular|cellulare|telefon|puhelime|matkapuhel|dispositiv|appareil|gerät|portable|cell\b|device|"
     r"wireless|protonmail|proton|hey\b|superhuman|thunderbird|mac\b|nexus|pixel|motorola|lg\b|ti-\d|droid|"
@@ -196,12 +199,13 @@ LIST_FOOTER = re.compile(
 )
 """What such lines say when a ruler sets them apart."""
 
-DISCLAIMER = re.compile(
-    r"confidential|privileged|intended|unauthori[sz]ed|disclos|disseminat|in error|virus|destroy|delete|"
-    r"vertraulich|unbefugt|irrtümlich|empfänger|confidentiel|destinataire|par erreur|confidencial|destinatario|por error|"
-    r"riservat|destinatari|per errore|vertrouwelijk|geadresseerde|abusievelijk|poufne|adresat|omyłkow|конфиденциальн|"
-    r"получател|по ошибке|fortrolig|konfidenti|represent|reflect|environment|before printing|print this e-?mail"
-)
+DISCLAIMER = _phrases("""
+confidential | privileged | intended | unauthorized | unauthorised | disclos | disseminat | in error | virus | destroy | delete
+vertraulich | unbefugt | irrtümlich | empfänger | confidentiel | destinataire | par erreur | confidencial | destinatario
+por error | riservat | destinatari | per errore | vertrouwelijk | geadresseerde | abusievelijk | poufne | adresat | omyłkow
+конфиденциальн | получател | по ошибке | fortrolig | konfidenti | represent | reflect | environment | before printing
+print this e-mail | print this email
+""")
 DISCLAIMER_CORE = re.compile(
     r"(?:intended|named|designated) (?:recipient|addressee)|intended (?:solely|only|exclusively)|"
     r"(?:solely|only|exclusively) (?:for|intended)|in error|unauthori[sz]ed|irrtümlich|empfänger bestimmt|par erreur|"
@@ -217,7 +221,7 @@ best | best regards | kind regards | warm regards | warmest regards | kindest re
 with best regards | with kind regards | with regards | with warm regards | warm wishes | warmly | br |
 kr
 all the best | sincerely | sincerely yours | yours sincerely | yours truly | yours faithfully | yours
-very truly yours | respectfully | respectfully yours | cordially | love | lots of love | much love |
+very truly yours | respectfully | respectfully yours | cordially | love | love ya | lots of love | much love |
 xoxo
 take care | talk soon | talk to you soon | see you soon | see you | see ya | later | ciao | peace
 many thanks | thanks so much | thanks very much | thanks again | thanks a lot | thanks a million
@@ -268,6 +272,13 @@ lugupidamisega | parimat | ar cieņu | pagarbiai | kveðja | salutacions | agur 
 )
 """Words on a line of their own before a name."""
 
+CLOSING_STARTS = _phrases("""
+thank | many thank | with thank | with best | with kind | with warm | warm | best wish | best regard | kind | love |
+lots of love | see you | talk to you | looking forward | sincerely | merci | danke | vielen dank | gracias | grazie | obrigad |
+mit freundlich | mit lieb | mit best | mit herzlich | met vriendelijk | med venlig | med vänlig | med vennlig | bien à
+""")
+"""How a line that ends in a comma starts when it closes a letter."""
+
 THANKING = _phrases("""
 thank | thx | tks | danke | vielen dank | merci | gracias | grazie | obrigad | tack | kiitos | dziękuję
 """)
@@ -296,7 +307,8 @@ attachment attachments link links report agenda minutes notes option options lov
 disclaimer hallo danke ja nein bitte merci oui non gracias sí hola grazie sì ciao tack nej reply
 replying comment comments question questions answer answers code example examples section table figure
 internet email phone fax address location time place support team noted understood absolutely definitely correct cool
-interesting excellent fantastic wonderful brilliant certainly probably maybe perhaps indeed neither both
+interesting excellent fantastic wonderful brilliant certainly probably maybe perhaps indeed neither both everyone everybody
+guys folks mate buddy friends sir madam gentlemen ladies colleagues
 """)
 """Capitalised words that end messages and are nobody's name."""
 

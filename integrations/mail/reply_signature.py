@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from integrations.mail.reply_lines import INVISIBLE, RULERS
 from integrations.mail.reply_rules import (
     ADDRESS,
+    CLOSING_STARTS,
     CLOSING_WITH_NAME,
     CLOSINGS,
+    DEVICE_ENDS,
     DEVICES,
     DISCLAIMER,
     DISCLAIMER_CORE,
@@ -31,8 +33,9 @@ _CONTACT = re.compile(
 )
 _WORDS = re.compile(r"[^\W\d_]+")
 _NAME_WORD = re.compile(r"[^\W\d_]+(?:['’.-][^\W\d_]+)*[.,]?")
+_EXCUSES = ("please", "excuse", "so ", "apolog", "forgive", "pardon", "sorry")
 _SHORT_RULES = ("---", "—", "–", "***", "===", "~~~")
-_TRIM = INVISIBLE + "*_~/,.!;:-–—+\"'()<>|"
+_TRIM = INVISIBLE + "*_~/,.!;:-–—+\"'()<>|。、！，"
 
 
 class Trust(enum.Enum):
@@ -119,15 +122,12 @@ def is_device_line(line: str) -> bool:
         return False
     words = line.replace("[", "").strip(_TRIM).casefold()
     if not words.startswith(SENT_FROM):
-        return bool(len(words) < 40 and words.endswith(("から送信", "에서 보냄", "傳送", "发送")))
+        return len(words) < 40 and words.endswith(DEVICE_ENDS) and DEVICES.search(words) is not None
     main, comma, rest = words.partition(", ")
-    if comma and not rest.startswith(
-        ("please", "excuse", "so ", "apolog", "forgive", "pardon", "sorry", "an at")
-    ):
+    if comma and not rest.startswith(_EXCUSES) and not (rest.count(" ") < 6 and DEVICES.search(rest)):
         return False
     return len(main.partition("<")[0].split()) <= 10 and (
-        DEVICES.search(words) is not None
-        or words.startswith(("sent from my ", "sent from a ", "sent via ", "sent with "))
+        DEVICES.search(words) is not None or words.startswith(("sent from my ", "sent from a "))
     )
 
 
@@ -148,8 +148,9 @@ def _disclaimer(lines: Sequence[str], tail: Sequence[int]) -> int | None:
     if start == tail[0]:
         return None
     text = " ".join(line[:2000] for line in lines[start : end + 1])[:4000].casefold()
-    found = set(DISCLAIMER.findall(text)) if len(text) >= 60 else set()
-    return start if len(found) >= 2 and DISCLAIMER_CORE.search(text) else None
+    if len(text) < 60 or sum(word in text for word in DISCLAIMER) < 2:
+        return None
+    return start if DISCLAIMER_CORE.search(text) else None
 
 
 def _is_clear(lines: Sequence[str], start: int, last: int) -> bool:
@@ -174,8 +175,13 @@ def _belongs_above(lines: Sequence[str], i: int) -> bool:
 
 
 def is_closing(line: str) -> bool:
-    """Whether a line is nothing but closing words: "Best regards,"."""
-    return len(line) <= 50 and line.strip(_TRIM).casefold() in CLOSINGS
+    """Whether a line is nothing but closing words: "Best regards," or "Thanks again for the cake,"."""
+    if len(line) > 60:
+        return False
+    words = line.strip(_TRIM).casefold()
+    if words in CLOSINGS or (line[-1] == "," and words.startswith(CLOSING_STARTS) and words.count(" ") < 6):
+        return True
+    return "/" in words and all(part.strip() in CLOSINGS for part in words.split("/"))
 
 
 def _named_closing(line: str) -> bool:
@@ -282,7 +288,10 @@ def _lone_name(lines: Sequence[str], tail: Sequence[int]) -> int | None:
 def _stands_alone(lines: Sequence[str], tail: Sequence[int], place: int) -> bool:
     i, above = tail[place], tail[place - 1]
     line, before = lines[i], lines[above]
-    if line[0] in "—–" or line[-1] == "." or not is_name(line) or len(line.split()) > 3:
+    words = line.split()
+    if line[0] in "—–" or not is_name(line) or len(words) > 3:
+        return False
+    if line[-1] == "." and (len(words) == 1 or len(words[-1]) > 3):  # "Noted." but not "Ada K."
         return False
     if before[-1] == ":" or is_greeting(before) or (before[-1] == "," and before.count(" ") < 3):
         return False
@@ -297,7 +306,7 @@ def _stands_alone(lines: Sequence[str], tail: Sequence[int], place: int) -> bool
         )
     if line.isupper() and len(line) <= 3:
         return False
-    return sentence or (apart and len(line.split()) == 1) or _is_dashed(line)
+    return sentence or (apart and len(words) == 1) or _is_dashed(line)
 
 
 def is_greeting(line: str) -> bool:
