@@ -58,7 +58,7 @@ def cancel(batch: Batch) -> Cancelled:
         batches.update(cancel_requested_at=Now(), updated_at=Now())
         running = jobs.filter(state=Job.State.RUNNING).count()
         advance(batch.pk)
-    batch.refresh_from_db()
+        batch.refresh_from_db()
     return Cancelled(cancelled, running)
 
 

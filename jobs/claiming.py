@@ -27,15 +27,15 @@ WITH RECURSIVE running AS MATERIALIZED (
     SELECT user_id, kind, count(*) AS jobs FROM jobs_job WHERE state = 'running' GROUP BY user_id, kind
 ), candidate AS MATERIALIZED (
     SELECT job.id, wanted.place, busy.jobs AS busy, lane.turn, job.rank
-    FROM unnest(%(queues)s::text[]) WITH ORDINALITY AS wanted (queue, place)
+    FROM unnest(%(queues)s::text[], %(afters)s::uuid[]) WITH ORDINALITY AS wanted (queue, after, place)
     CROSS JOIN LATERAL (
         WITH RECURSIVE walk (user_id, turn, wrapped) AS (
-            SELECT %(after)s::uuid, 0, false
+            SELECT wanted.after, 0, false
             UNION ALL
             SELECT step.user_id, walk.turn + 1, step.wrapped FROM walk CROSS JOIN LATERAL (
                 (SELECT user_id, walk.wrapped FROM jobs_job
                  WHERE state = 'queued' AND queue = wanted.queue AND user_id > walk.user_id
-                   AND (NOT walk.wrapped OR user_id <= %(after)s::uuid) {of_user}
+                   AND (NOT walk.wrapped OR user_id <= wanted.after) {of_user}
                  ORDER BY user_id, kind, priority, run_at, created_at LIMIT 1)
                 UNION ALL
                 SELECT %(nobody)s::uuid, true WHERE NOT walk.wrapped
@@ -119,7 +119,7 @@ def claim(
     known = [handler for handler in handlers.values() if kind in (None, handler.kind)]
     values = {
         "queues": list(queues),
-        "after": _served.get(queues[-1], NOBODY),
+        "afters": [_served.get(queue, NOBODY) for queue in queues],
         "nobody": NOBODY,
         "user": user_id,
         "kinds": [handler.kind for handler in known],
@@ -148,7 +148,8 @@ def _claim(values: dict[str, Any]) -> Job | None:
         cursor.execute(PLANNING)
         # Past Django's cursor, which never prepares a statement.
         connection.connection.prepare_threshold = 5
-        row = psycopg.Cursor(connection.connection).execute(statement, values, prepare=True).fetchone()
+        with connection.wrap_database_errors:
+            row = psycopg.Cursor(connection.connection).execute(statement, values, prepare=True).fetchone()
     return _job(row) if row else None
 
 

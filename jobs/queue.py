@@ -158,8 +158,11 @@ def named(user_id: UUID) -> Iterator[None]:
 
 
 def _insert_or_find(job: Job) -> Job:
-    """The waiting one may start between our insert and our look; then there is room for ours."""
-    for _ in range(5):
+    """The waiting one may start between our insert and our look; then there is room for ours.
+
+    Each time round, somebody else's job has started; this many in a row would be a fault of ours.
+    """
+    for _ in range(100):
         Job.unscoped.bulk_create([job], ignore_conflicts=True)
         if found := _same(job):
             return found
