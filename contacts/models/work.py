@@ -37,7 +37,9 @@ class TaskQuerySet(OwnedQuerySet["Task"]):
 
     def in_order(self) -> TaskQuerySet:
         """What is to do first: by when it is due, what has no date after that, what is done last."""
-        return self.order_by(F("done_at").desc(nulls_first=True), F("due_on").asc(nulls_last=True), "created_at")
+        return self.order_by(
+            F("done_at").desc(nulls_first=True), F("due_on").asc(nulls_last=True), "created_at"
+        )
 
 
 class Task(BatchMade):
