@@ -1,26 +1,125 @@
-"""The front page and the two questions that machines ask."""
+"""The front page, what is shown when something goes wrong, and the two questions that machines ask."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from allauth.account.adapter import get_adapter
 from django.contrib.auth.decorators import login_not_required
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from contacts.models import Contact, Interaction, Task
+from jobs.models import Batch
+from omnicrm.models import User
+
+COUNTED = 10_000
+SHOWN = 8
 
 
 @login_not_required
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    return render(request, "home.html")
+    """What OmniCRM is, for somebody new; how to begin, for an empty account; else what is to do today."""
+    user = request.user
+    if not user.is_authenticated:
+        context = {"is_open": get_adapter().is_open_for_signup(request)}
+        return render(request, "home/welcome.html", context)
+    today = today_context(user)
+    return render(request, "home/today.html" if today["is_begun"] else "home/first_steps.html", today)
+
+
+def today_context(user: User) -> dict[str, Any]:
+    """Counts, tasks, imports that wait or run, and whom one was in touch with last."""
+    people = Contact.objects.for_user(user)
+    open_tasks = Task.objects.for_user(user).open()
+    batches = Batch.objects.for_user(user)
+    waiting = batches.filter(state__in=[*Batch.UNFINISHED, Batch.State.PLANNED]).order_by("-created_at")
+    context = {
+        "people": bounded(people),
+        "interactions": bounded(Interaction.objects.for_user(user)),
+        "open_tasks": bounded(open_tasks),
+        "waiting": list(waiting[:SHOWN]),
+        "tasks": list(open_tasks.in_order().select_related("contact")[:SHOWN]),
+        "recent": list(people.exclude(last_interaction_at=None).order_by("-last_interaction_at")[:SHOWN]),
+        "newest": list(people.order_by("-created_at")[:SHOWN]),
+        "today": timezone.localdate(),
+        "counted": COUNTED,
+    }
+    return context | {"is_begun": bool(context["people"] or context["interactions"] or context["waiting"])}
+
+
+def bounded(rows: QuerySet[Any]) -> int:
+    """How many there are, up to one more than COUNTED: the page costs the same for a million."""
+    return rows.order_by()[: COUNTED + 1].count()
+
+
+def problem(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
+    """A page that needs neither the database nor anything else that may be what is broken."""
+    context = {"title": title, "text": text, "request_id": getattr(request, "request_id", "")}
+    return HttpResponse(render_to_string("error.html", context), status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return problem(
+        request,
+        400,
+        "We could not read that",
+        "The address or the form was damaged on its way. Go back and try again.",
+    )
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return problem(
+        request,
+        403,
+        "This is not open to you",
+        "Your account may not do this. Whoever runs this server can change that.",
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return problem(
+        request,
+        404,
+        "There is nothing here",
+        "The link may be old, or what it led to has been deleted. Deletions can be undone under Changes.",
+    )
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return problem(
+        request,
+        500,
+        "Something broke on our side",
+        "Nothing of what you just did was saved. Try again; if it stays, tell whoever runs this server the number below.",
+    )
+
+
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return problem(
+        request,
+        403,
+        "This page was too old",
+        "It was open for a long time, or cookies are switched off, so we could not be sure that it was you. Go back, reload the page, and send it again.",
+    )
 
 
 @login_not_required
+@require_safe
 def livez(request: HttpRequest) -> HttpResponse:
     """This process answers."""
     return HttpResponse("ok", content_type="text/plain")
 
 
 @login_not_required
+@require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
     """Whether requests can be served: the database answers and is migrated. 503 otherwise."""
     try:

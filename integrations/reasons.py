@@ -1,0 +1,50 @@
+"""Why a plan leaves something out, in the words of the person who reads the plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Reason:
+    title: str
+    meaning: str
+
+
+REASONS = {
+    "already_here": Reason("Already here", "You have it, and the file says nothing new about it."),
+    "repeated": Reason(
+        "Twice in this file", "The same message stands in the file more than once; it counts once."
+    ),
+    "same_person": Reason(
+        "The same person again", "Another card of this file has the same address; both make one person."
+    ),
+    "yourself": Reason("Yourself", "All its addresses are your own, so it is no contact."),
+    "undone": Reason(
+        "Taken back before", "You undid this import once, so it stays away until you ask for it."
+    ),
+    "erased": Reason("Erased", "You had this erased for good."),
+    "ignored": Reason("Ignored address", "You said that this address or domain should be ignored."),
+    "spam": Reason("Spam", "Your mail program had filed it under spam."),
+    "trash": Reason("In the bin", "You had thrown it away."),
+    "draft": Reason("Draft", "It was never sent."),
+    "chat": Reason("Chat", "It is a chat line, not an e-mail."),
+    "unreadable": Reason(
+        "Cannot be read", "This part of the file is damaged or not what it claims to be. The rest is fine."
+    ),
+    "reader_error": Reason(
+        "We failed to read it", "This is our mistake, not yours. The rest is fine; please report it."
+    ),
+}
+
+
+def reason(code: str) -> Reason:
+    """What a plan's reason code means. A code without an entry reads as itself."""
+    return REASONS.get(code, Reason(code.replace("_", " ").capitalize(), ""))
+
+
+def counted(reasons: dict[str, int]) -> list[dict[str, Any]]:
+    """The reasons of a plan with their meaning, the most frequent first."""
+    rows = [{"code": code, "count": n, "reason": reason(code)} for code, n in reasons.items() if n]
+    return sorted(rows, key=lambda row: -row["count"])

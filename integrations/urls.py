@@ -1,0 +1,22 @@
+"""The way in: files, and the batches that they become."""
+
+from django.urls import path
+
+from integrations import batch_views, views
+
+app_name = "integrations"
+urlpatterns = [
+    path("", views.import_page, name="import"),
+    path("upload/", views.upload, name="upload"),
+    path("sample/", views.sample_mailbox, name="sample"),
+]
+
+batch_patterns = [
+    path("", batch_views.batch_list, name="list"),
+    path("<uuid:pk>/", batch_views.batch_detail, name="detail"),
+    path("<uuid:pk>/approve/", batch_views.batch_approve, name="approve"),
+    path("<uuid:pk>/plan-again/", batch_views.batch_plan_again, name="plan_again"),
+    path("<uuid:pk>/discard/", batch_views.batch_discard, name="discard"),
+    path("<uuid:pk>/cancel/", batch_views.batch_cancel, name="cancel"),
+    path("<uuid:pk>/undo/", batch_views.batch_undo, name="undo"),
+]

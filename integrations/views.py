@@ -1,0 +1,59 @@
+"""Hand over a file: the first step of every import. Nothing is written but the plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from integrations import sample
+from integrations.forms import ImportForm
+from integrations.plan import Refused, start_plan
+from jobs.models import Batch
+from omnicrm.acting import acting_as, own_units
+from omnicrm.http import AuthedRequest
+from omnicrm.toasts import go_to
+
+RECENT = 5
+
+
+@require_safe
+def import_page(request: AuthedRequest) -> HttpResponse:
+    return render(request, "integrations/import.html", import_context(request, ImportForm()))
+
+
+def import_context(request: AuthedRequest, form: ImportForm) -> dict[str, Any]:
+    imports = Batch.objects.for_user(request.user).filter(kind="file_import").order_by("-created_at")
+    return {"form": form, "recent": list(imports[:RECENT]), "limit": settings.MAX_UPLOAD}
+
+
+@require_POST
+@own_units
+def upload(request: AuthedRequest) -> HttpResponse:
+    """Takes the file and plans its import. Opens its own transactions: reading a large file takes a while."""
+    form = ImportForm(request.POST, request.FILES)
+    if form.is_valid():
+        try:
+            batch = start_plan(
+                request.user, form.cleaned_data["file"], options={"people": form.cleaned_data["people"]}
+            )
+        except Refused as refused:
+            form.add_error("file", str(refused))
+        else:
+            return go_to(request, reverse("batches:detail", args=[batch.pk]))
+    with acting_as(request.user.pk):
+        return render(request, "integrations/import.html", import_context(request, form), status=422)
+
+
+@require_POST
+def sample_mailbox(request: AuthedRequest) -> HttpResponse:
+    """Plans the import of a small made-up mailbox, to try things with."""
+    try:
+        batch = sample.start(request.user)
+    except Refused as refused:
+        return go_to(request, reverse("integrations:import"), str(refused))
+    return go_to(request, reverse("batches:detail", args=[batch.pk]))

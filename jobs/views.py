@@ -1,0 +1,67 @@
+"""A person's jobs: what runs, what waits, what died and why."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from jobs import queue, retrying
+from jobs.models import Job
+from omnicrm.http import AuthedRequest, page_number, wants_fragment
+from omnicrm.owned import owned_or_404
+from omnicrm.toasts import go_to
+
+PAGE = 50
+
+WORDS = {
+    "plan_import": "Plan an import",
+    "file_import": "Import a file",
+    "normalize": "Read imported messages",
+    "undo": "Take a change back",
+    "embed": "Prepare the search by meaning",
+    "insight": "Look for what matters",
+    "extract_contacts": "Find people",
+    "purge": "Tidy up",
+}
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+def job_list(request: AuthedRequest) -> HttpResponse:
+    """The newest jobs first; while one of them is unfinished the page asks for the list again."""
+    number = page_number(request)
+    rows = Job.objects.for_user(request.user).select_related("batch").order_by("-created_at")
+    found = list(rows[(number - 1) * PAGE : number * PAGE + 1])
+    jobs = found[:PAGE]
+    for job in jobs:
+        job.words = WORDS.get(job.kind, job.kind.replace("_", " ").capitalize())  # type: ignore[attr-defined]
+    context = {
+        "jobs": jobs,
+        "number": number,
+        "has_next": len(found) > PAGE,
+        "is_live": any(not job.is_finished for job in jobs),
+    }
+    return render(request, "jobs/list.html#jobs" if wants_fragment(request) else "jobs/list.html", context)
+
+
+@require_POST
+def job_retry(request: AuthedRequest, pk: UUID) -> HttpResponse:
+    job = owned_or_404(Job.objects.for_user(request.user), pk=pk)
+    text = "Queued again." if retrying.retry(job) else "There is nothing to retry: this job is not dead."
+    return go_to(request, back(job), text)
+
+
+@require_POST
+def job_cancel(request: AuthedRequest, pk: UUID) -> HttpResponse:
+    job = owned_or_404(Job.objects.for_user(request.user), pk=pk)
+    text = "Cancelled, or about to be." if queue.cancel(job) else "This job had ended already."
+    return go_to(request, reverse("jobs:list"), text)
+
+
+def back(job: Job) -> str:
+    return reverse("batches:detail", args=[job.batch_id]) if job.batch_id else reverse("jobs:list")
