@@ -14,24 +14,23 @@ from jobs.models import Batch
 
 # An identifier is only a claim: another author at another time means another message.
 OTHER_MESSAGE = """
-WITH first AS (
-    SELECT DISTINCT ON (external_id) external_id, data->>'from' AS author, data->>'date' AS date
-    FROM jobs_planitem t WHERE {mine} AND kind = 'email' AND outcome <> 'fail' ORDER BY external_id, seq
-), known AS (
-    SELECT i.source_key AS external_id, y.value AS author, i.occurred_at
-    FROM contacts_interaction i
+WITH lines AS (
+    SELECT t.id, t.external_id, t.data->>'from' AS author, t.data->>'date' AS date,
+           first_value(t.data->>'from') OVER same AS first_author, first_value(t.data->>'date') OVER same AS first_date
+    FROM jobs_planitem t WHERE {mine} AND t.kind = 'email' AND t.outcome <> 'fail'
+    WINDOW same AS (PARTITION BY t.external_id ORDER BY t.seq)
+), others AS (
+    SELECT id FROM lines WHERE author <> first_author AND date <> first_date
+    UNION
+    SELECT lines.id FROM lines
+    JOIN contacts_interaction i ON i.user_id = %(user)s AND i.source_key = lines.external_id
+         AND i.occurred_at <> lines.date::timestamptz
     JOIN contacts_participant p ON p.user_id = i.user_id AND p.interaction_id = i.id AND p.role = 'from'
-    JOIN contacts_contactidentity y ON y.user_id = i.user_id AND y.id = p.identity_id
-    WHERE i.user_id = %(user)s AND i.source_key IN (SELECT external_id FROM first)
+    JOIN contacts_contactidentity y ON y.user_id = i.user_id AND y.id = p.identity_id AND y.value <> lines.author
 )
 UPDATE jobs_planitem t SET external_id = left(t.external_id, 210) || '#' || left(
     encode(sha256(convert_to(concat_ws('|', t.data->>'from', t.data->>'date'), 'UTF8')), 'hex'), 16)
-WHERE {mine} AND kind = 'email' AND outcome <> 'fail' AND (
-    EXISTS (SELECT 1 FROM first WHERE first.external_id = t.external_id
-            AND first.author <> t.data->>'from' AND first.date <> t.data->>'date')
-    OR EXISTS (SELECT 1 FROM known WHERE known.external_id = t.external_id
-            AND known.author <> t.data->>'from' AND known.occurred_at <> (t.data->>'date')::timestamptz)
-)
+FROM others WHERE {mine} AND t.id = others.id
 """
 
 REPEATED = """
@@ -76,6 +75,7 @@ def decide(batch: Batch) -> None:
     if not batch.options["include_suppressed"]:
         steps.append(SUPPRESSED)
     with connection.cursor() as cursor:
+        cursor.execute("SELECT omnicrm_fresh_statistics('jobs_planitem')")
         for step in steps:
             cursor.execute(step.format(mine=MINE), values)
     people.decide(batch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 
 from contacts.models import Contact, Interaction
 from jobs.models import Batch
@@ -141,6 +142,15 @@ class Provenance(OwnedModel):
         ]
         indexes = [
             models.Index(fields=["user", "batch"], name="integrations_prov_of_batch"),
-            models.Index(fields=["user", "interaction"], name="integrations_prov_of_inter"),
-            models.Index(fields=["user", "contact"], name="integrations_prov_of_contact"),
+            # Partial: rows of one kind only, so that a cascade cannot mistake another index for a good one.
+            models.Index(
+                fields=["user", "interaction"],
+                condition=Q(interaction__isnull=False),
+                name="integrations_prov_of_inter",
+            ),
+            models.Index(
+                fields=["user", "contact"],
+                condition=Q(contact__isnull=False),
+                name="integrations_prov_of_contact",
+            ),
         ]

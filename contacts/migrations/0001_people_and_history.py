@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('jobs', '0002_jobs_and_batches'),
+        ('jobs', '0003_fair_claim'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -498,7 +498,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='calendarevent',
-            index=models.Index(fields=['user', 'interaction'], name='contacts_calendarevent_inter'),
+            index=models.Index(condition=models.Q(('interaction__isnull', False)), fields=['user', 'interaction'], name='contacts_calendarevent_inter'),
         ),
         migrations.AddIndex(
             model_name='calendarevent',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Q
 
 from contacts.models.people import BatchMade, ContactIdentity, batch_index, made_by_batch
 from omnicrm.owned import OwnedManager, OwnedModel
@@ -130,7 +131,11 @@ class CalendarEvent(BatchMade):
         ]
         indexes = [
             models.Index(fields=["user", "starts_at"], name="contacts_calendarevent_start"),
-            models.Index(fields=["user", "interaction"], name="contacts_calendarevent_inter"),
+            models.Index(
+                fields=["user", "interaction"],
+                condition=Q(interaction__isnull=False),
+                name="contacts_calendarevent_inter",
+            ),
             batch_index("contacts_calendarevent"),
         ]
 

@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('contacts', '0001_people_and_history'),
-        ('jobs', '0002_jobs_and_batches'),
+        ('jobs', '0003_fair_claim'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -124,11 +124,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='provenance',
-            index=models.Index(fields=['user', 'interaction'], name='integrations_prov_of_inter'),
+            index=models.Index(condition=models.Q(('interaction__isnull', False)), fields=['user', 'interaction'], name='integrations_prov_of_inter'),
         ),
         migrations.AddIndex(
             model_name='provenance',
-            index=models.Index(fields=['user', 'contact'], name='integrations_prov_of_contact'),
+            index=models.Index(condition=models.Q(('contact__isnull', False)), fields=['user', 'contact'], name='integrations_prov_of_contact'),
         ),
         migrations.AddConstraint(
             model_name='provenance',
