@@ -37,6 +37,14 @@ def django_db_setup(worker_id: str, django_db_blocker: pytest.FixtureRequest) ->
         connection.close()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def uncollected() -> None:
+    """Pages name their styles and scripts as they are in the sources: tests collect none."""
+    settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
+    settings.STATIC_ROOT = Path(settings.HOME.path) / "static"
+    settings.STATIC_ROOT.mkdir(exist_ok=True)
+
+
 @pytest.fixture
 def alice(db: None) -> User:
     return User.objects.create_user("alice@example.org", "correct horse battery", name="Alice Archer")

@@ -34,3 +34,21 @@ WORDS_FOR_OPERATORS = {
     "jobs.JobEvent.detail": "Reasons and counts noted by the runner.",
 }
 """Columns of free text that operators may read, and why they hold nothing of what users wrote."""
+
+PUBLIC = {
+    "home": "Says what OmniCRM is to somebody who has not signed in.",
+    "livez": "Asked by machines; says that the process answers.",
+    "readyz": "Asked by machines; says that the database answers.",
+    "account_login": "How one signs in.",
+    "account_logout": "Signing out twice does no harm.",
+    "account_signup": "How one gets an account, where that is open.",
+    "account_inactive": "Says that an account was switched off.",
+    "account_confirm_email": "Opened from a message; the key in it says who asks.",
+    "account_confirm_login_code": "A step of signing in.",
+    "account_email_verification_sent": "A step of signing up.",
+    "account_reset_password": "For whoever forgot their password.",
+    "account_reset_password_done": "A step of resetting a password.",
+    "account_reset_password_from_key": "Opened from a message; the key in it says who asks.",
+    "account_reset_password_from_key_done": "A step of resetting a password.",
+}
+"""Addresses that answer somebody who has not signed in, and why. None shows rows of a user."""

@@ -1,0 +1,105 @@
+"""One marked row of everything a user can own, and a digest that changes when any of it does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import connection, models
+
+from jobs.models import Batch, Job
+from omnicrm.acting import acting_as
+from omnicrm.models import User
+from omnicrm.owned import OwnedModel
+from tests.factories import FACTORIES
+from tests.isolation.census import OWNED
+
+Rows = dict[type[OwnedModel], OwnedModel]
+
+STEERING = {"kind", "verdict", "object_type", "action", "source"}
+"""Text that decides what our code does: these columns stay as the factory fills them."""
+
+STATES: dict[type[OwnedModel], dict[str, Any]] = {
+    Batch: {"kind": "file_import", "state": "done"},
+    Job: {"kind": "noop", "state": "dead"},
+}
+"""So that every page of the row has something to show."""
+
+CANARY = re.compile(rb"canary-(\w)(\d+)", re.IGNORECASE)
+
+
+def plant(user: User, mark: str) -> tuple[Rows, dict[int, str]]:
+    """A row of each owned model, pointing at one another, with a canary in every column of text.
+
+    Returns the rows, and which column each canary of this `mark` sits in, by its number.
+    """
+    rows: Rows = {}
+    columns: dict[int, str] = {}
+    numbers = count(1)
+    for model in by_reference():
+        fields: dict[str, Any] = {}
+        for field in model._meta.concrete_fields:
+            if isinstance(field, models.ForeignKey) and field.name != "user":
+                fields[field.name] = rows[field.remote_field.model]  # type: ignore[index]
+            elif is_text(field):
+                n = next(numbers)
+                columns[n] = f"{model._meta.label}.{field.name}"
+                fields[field.name] = filling(field, f"canary-{mark}{n:03}")
+        rows[model] = FACTORIES[model](user, **fields | STATES.get(model, {}))
+    return rows, columns
+
+
+def by_reference() -> list[type[OwnedModel]]:
+    """The owned models, each after those it points at."""
+    ordered: list[type[OwnedModel]] = []
+
+    def visit(model: Any) -> None:
+        if model in ordered or model not in OWNED:
+            return
+        for field in model._meta.concrete_fields:
+            if isinstance(field, models.ForeignKey):
+                visit(field.remote_field.model)
+        ordered.append(model)
+
+    for model in OWNED:
+        visit(model)
+    return ordered
+
+
+def is_text(field: models.Field[Any, Any]) -> bool:
+    free = (models.CharField, models.TextField, models.JSONField, models.BinaryField, ArrayField)
+    long_enough = (field.max_length or 100) >= 12
+    return isinstance(field, free) and not field.choices and field.name not in STEERING and long_enough
+
+
+def filling(field: models.Field[Any, Any], canary: str) -> Any:
+    if isinstance(field, ArrayField):
+        return [canary]
+    if isinstance(field, models.JSONField):
+        return [canary] if field.default is list else {"canary": canary}
+    return canary.encode() if isinstance(field, models.BinaryField) else canary
+
+
+def canaries(body: bytes, mark: str) -> set[int]:
+    """The numbers of this mark's canaries in an answer."""
+    return {int(number) for found, number in CANARY.findall(body) if found.decode().lower() == mark}
+
+
+def digest(user: User) -> dict[str, str]:
+    """Of every table that holds something of this user: what it holds, in one number."""
+    with acting_as(user.pk), connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(digests(user)))
+        return dict(cursor.fetchall())
+
+
+def digests(user: User) -> Iterator[str]:
+    yield f"SELECT 'user', md5(t::text) FROM omnicrm_user t WHERE id = '{user.pk}'"
+    for model in OWNED:
+        table = model._meta.db_table
+        yield (
+            f"SELECT '{table}', count(*) || md5(coalesce(string_agg(t::text, '' ORDER BY id), ''))"
+            f" FROM {table} t WHERE user_id = '{user.pk}'"
+        )
