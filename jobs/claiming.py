@@ -99,11 +99,12 @@ WITH RECURSIVE running AS MATERIALIZED (
 SELECT {columns} FROM claimed
 """
 
-PLANNING = (
+SETTINGS = (
     "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; "
-    "SET LOCAL plan_cache_mode = force_generic_plan"
+    "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL synchronous_commit = off"
 )
-"""Planning takes longer than claiming, so the plan is kept; it must be right for a full table too."""
+"""Planning takes longer than claiming, so the plan is kept; it must be right for a full table too. And a claim that
+is forgotten in a crash of Postgres does no harm: only ends of jobs must last, so only they wait for the disk."""
 
 _served: dict[str, UUID] = {}
 """By queue: whom this process served last."""
@@ -145,7 +146,7 @@ def _claim(values: dict[str, Any]) -> Job | None:
     columns = ", ".join(f'claimed."{field.column}"' for field in FIELDS)
     statement = CLAIM.format(of_user=of_user, columns=columns)
     with as_role("dispatch"), connection.cursor() as cursor:
-        cursor.execute(PLANNING)
+        cursor.execute(SETTINGS)
         # Past Django's cursor, which never prepares a statement.
         connection.connection.prepare_threshold = 5
         with connection.wrap_database_errors:

@@ -102,7 +102,10 @@ def _end(job: Job, state: Job.State, steps: int = 0, **columns: Any) -> None:
 
 
 def _change(job: Job, **columns: Any) -> None:
-    """The fence. No other function of this app writes to a running job."""
-    ours = Job.objects.for_user(job.user_id).filter(pk=job.pk, token=job.token, state=Job.State.RUNNING)
-    if not ours.update(**columns, updated_at=Now()):
+    """The fence. No other function of this app writes to a running job.
+
+    The worker is asked for too: claims do not wait for the disk, so a crash of Postgres may give a token out twice.
+    """
+    running = Job.objects.for_user(job.user_id).filter(pk=job.pk, state=Job.State.RUNNING)
+    if not running.filter(token=job.token, worker=job.worker).update(**columns, updated_at=Now()):
         raise Fenced(f"{job.kind} {job.pk}")

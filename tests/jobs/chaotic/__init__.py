@@ -1,0 +1,1 @@
+"""An app of its own for the chaos tests: kinds of jobs that behave badly."""

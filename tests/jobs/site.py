@@ -1,0 +1,233 @@
+"""A whole installation for one test module: its own Postgres and Valkey, web and workers, all of them to be hurt."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import psycopg
+import redis
+
+from omnicrm import database
+from omnicrm.embedded.home import DATABASE, PROJECT, Home
+from omnicrm.embedded.postgres import Postgres
+from omnicrm.embedded.processes import wait_until
+from omnicrm.embedded.valkey import Valkey
+
+DOOR = """
+import json, sys, time
+import django
+django.setup()
+from jobs.queue import enqueue
+from omnicrm.models import User
+from django.db import connection
+for line in sys.stdin:
+    slowest = 0.0
+    for kind, email, count, payload in json.loads(line):
+        user, _ = User.objects.get_or_create(email=email)
+        for _ in range(count):
+            began = time.monotonic()
+            enqueue(kind, user, **payload)
+            slowest = max(slowest, time.monotonic() - began)
+    connection.close()
+    print(slowest, flush=True)
+"""
+"""What a web process does with jobs, without the web."""
+
+
+class Site:
+    def __init__(self, folder: Path, **settings: object) -> None:
+        self.home = Home(folder)
+        self.postgres, self.valkey = Postgres(self.home, throwaway=True), Valkey(self.home, throwaway=True)
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "TEST_"))},
+            "DJANGO_SETTINGS_MODULE": "tests.jobs.chaotic.settings",
+            "OMNICRM_DATA": str(folder),
+            "DATABASE_URL": self.home.database_url,
+            "DATABASE_OWNER_URL": self.home.database_owner_url,
+            "REDIS_URL": self.home.redis_url,
+            "SECRET_KEY": "of a test",
+            "PYTHONPATH": str(PROJECT),
+            "LOG_LEVEL": "WARNING",
+            "DEBUG": "1",  # pages without collected static files
+            **{name: str(value) for name, value in settings.items()},
+        }
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self.door: subprocess.Popen[bytes] | None = None
+        self.log = (folder.parent / "site.log").open("ab")
+
+    def start(self) -> None:
+        self.postgres.start()
+        self.valkey.start()
+        database.prepare(self.home.database_admin_url, name=DATABASE)
+        with psycopg.connect(self.home.database_admin_url, autocommit=True) as admin:
+            # What is committed must survive a crash of this server, if not of the machine.
+            admin.execute("ALTER ROLE omnicrm_app SET synchronous_commit = on")
+        subprocess.run(
+            [sys.executable, "manage.py", "migrate", "-v0"],
+            cwd=PROJECT, env=self.environment, check=True, timeout=60,
+        )  # fmt: skip
+
+    def stop(self) -> None:
+        if self.door is not None:
+            self.door.communicate()
+        for process in self.processes:
+            kill(process)
+        self.valkey.stop(hurry=True)
+        self.postgres.stop(hurry=True)
+        self.log.close()
+
+    def run(self, *module: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *module],
+            cwd=PROJECT, env=self.environment, stdin=subprocess.DEVNULL,
+            stdout=self.log, stderr=self.log, start_new_session=True,
+        )  # fmt: skip
+        self.processes.append(process)
+        return process
+
+    def worker(self, *options: str) -> subprocess.Popen[bytes]:
+        """A Celery worker with two children, as `up` starts it."""
+        celery = ("celery", "-A", "omnicrm.celery", "worker", "--concurrency", "2", "--loglevel", "WARNING")
+        return self.run(*celery, "--without-gossip", "--without-mingle", *options)
+
+    def web(self) -> int:
+        """Gunicorn, and the port it answers on."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port: int = free.getsockname()[1]
+        self.run("gunicorn", "omnicrm.wsgi", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread",
+                 "--threads", "4", "--no-control-socket", "--log-level", "warning")  # fmt: skip
+        assert wait_until(lambda: get(port, "/livez")[0] == 200, 30)
+        return port
+
+    def python(self, code: str, given: str = "") -> str:
+        """Run some lines of Python in a process of their own, with Django set up."""
+        done = subprocess.run(
+            [sys.executable, "-c", f"import django; django.setup()\n{code}"], input=given.encode(),
+            cwd=PROJECT, env=self.environment, stdout=subprocess.PIPE, check=True, timeout=60,
+        )  # fmt: skip
+        return done.stdout.decode()
+
+    def enqueue(self, *wanted: tuple[str, str, int, dict[str, object]]) -> float:
+        """Jobs through the real door: (kind, e-mail, how many, payload). The slowest of them, in seconds."""
+        if self.door is None:
+            self.door = subprocess.Popen(
+                [sys.executable, "-c", DOOR], cwd=PROJECT, env=self.environment,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
+            )  # fmt: skip
+        assert self.door.stdin is not None
+        assert self.door.stdout is not None
+        self.door.stdin.write(json.dumps(wanted).encode() + b"\n")
+        self.door.stdin.flush()
+        return float(self.door.stdout.readline())
+
+    def ask(self, query: str, *values: object) -> list[tuple[object, ...]]:
+        """As the superuser, whom row-level security does not bind."""
+        with psycopg.connect(self.home.postgres_url("postgres"), autocommit=True) as connection:
+            return connection.execute(query.encode(), values).fetchall()
+
+    def states(self) -> dict[str, int]:
+        with suppress(psycopg.OperationalError):  # it may be restarting
+            return dict(self.ask("SELECT state, count(*) FROM jobs_job GROUP BY state"))  # type: ignore[arg-type]
+        return {}
+
+    def settled(self, seconds: float) -> bool:
+        """Whether nothing waits and nothing runs, within that time."""
+
+        def quiet() -> bool:
+            states = self.states()
+            return bool(states) and not states.get("queued") and not states.get("running")
+
+        return wait_until(quiet, seconds, pause=0.1)
+
+    def effects(self) -> tuple[int, int, int]:
+        """Succeeded jobs; those of them without an effect; effects that should not be there."""
+        return self.ask(
+            """
+            SELECT count(*) FILTER (WHERE state = 'succeeded'),
+                   count(*) FILTER (WHERE state = 'succeeded' AND coalesce(n, 0) = 0),
+                   coalesce(sum(greatest(coalesce(n, 0) - (state = 'succeeded')::int, 0)), 0)::int
+            FROM jobs_job LEFT JOIN (SELECT object_id, count(*) AS n FROM omnicrm_event
+                 WHERE action = 'test.effect' GROUP BY object_id) AS e ON object_id = jobs_job.id
+            """
+        )[0]  # type: ignore[return-value]
+
+    def events(self) -> dict[str, int]:
+        return dict(self.ask("SELECT event, count(*) FROM jobs_jobevent GROUP BY event"))  # type: ignore[arg-type]
+
+    def forget(self) -> None:
+        """Empty tables. What a worker is still about is fenced off."""
+        with psycopg.connect(self.home.postgres_url("postgres"), autocommit=True) as connection:
+            for table in ("jobs_job", "jobs_batch", "omnicrm_event"):
+                connection.execute(f"DELETE FROM {table}".encode())
+
+    def flush(self) -> None:
+        with redis.Redis(unix_socket_path=str(self.home.valkey_socket)) as valkey:
+            valkey.flushall()
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """With everything it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def children(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """The processes that do the jobs; not the stand-in that a sweeper starts."""
+    return [child for child in psutil.Process(worker.pid).children() if is_pool(child)]
+
+
+def is_pool(child: psutil.Process) -> bool:
+    try:
+        return "celery" in " ".join(child.cmdline())
+    except psutil.Error:
+        return False
+
+
+def get(port: int, path: str) -> tuple[int, float]:
+    """Status (0: no answer) and seconds."""
+    began = time.monotonic()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status, time.monotonic() - began
+    except OSError:
+        return 0, time.monotonic() - began
+    finally:
+        connection.close()
+
+
+@contextmanager
+def visitor(port: int, path: str) -> Iterator[list[tuple[int, float]]]:
+    """Somebody who keeps asking for a page meanwhile; what they got."""
+    got: list[tuple[int, float]] = []
+    leave = threading.Event()
+
+    def visit() -> None:
+        while not leave.wait(0.1):
+            got.append(get(port, path))
+
+    thread = threading.Thread(target=visit)
+    thread.start()
+    try:
+        yield got
+    finally:
+        leave.set()
+        thread.join()
+
+
+def eventually(condition: Callable[[], bool], seconds: float) -> bool:
+    return wait_until(condition, seconds, pause=0.05)

@@ -1,0 +1,238 @@
+"""Real processes, really killed. What was accepted is done, once, and the web answers throughout.
+
+With short leases here; the longer runs are for `make proof`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.jobs.site import Site, children, eventually, get, kill, visitor
+
+pytestmark = pytest.mark.xdist_group("chaos")
+
+LEASE = 3
+ALICE, BOB, CAROL = "alice@example.org", "bob@example.org", "carol@example.org"
+
+
+@pytest.fixture(scope="module")
+def whole_site() -> Iterator[Site]:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)
+        site = Site(
+            Path(folder) / "site",
+            JOB_LEASE_SECONDS=LEASE,
+            JOB_HEARTBEAT_SECONDS=1,
+            JOB_SWEEP_SECONDS=1,
+            JOB_DRAIN_SECONDS=5,
+            JOB_HARD_LIMIT_SECONDS=15,
+            JOB_MAX_CRASHES=2,
+        )
+        try:
+            site.start()
+            yield site
+        finally:
+            site.stop()
+
+
+@pytest.fixture(scope="module")
+def port(whole_site: Site) -> int:
+    return whole_site.web()
+
+
+@pytest.fixture(scope="module")
+def workers() -> list[subprocess.Popen[bytes]]:
+    """The one that the last test left in good health."""
+    return []
+
+
+@pytest.fixture
+def site(whole_site: Site, port: int, workers: list[subprocess.Popen[bytes]]) -> Iterator[Site]:
+    """Running, and with empty tables."""
+    whole_site.forget()
+    yield whole_site
+    if not whole_site.valkey.running():
+        whole_site.valkey.start()
+    for process in whole_site.processes[1:]:
+        if process not in workers:
+            kill(process)
+            whole_site.processes.remove(process)
+
+
+@pytest.fixture
+def worker(site: Site, workers: list[subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+    if not workers or workers[0].poll() is not None:
+        workers[:] = [site.worker()]
+    assert eventually(lambda: len(children(workers[0])) == 2, 20)
+    return workers[0]
+
+
+def backlog(site: Site, each: int = 40, seconds: float = 0.02) -> int:
+    """The same number of jobs for each of three users."""
+    site.enqueue(*(("chaos_work", user, each, {"seconds": seconds}) for user in (ALICE, BOB, CAROL)))
+    return 3 * each
+
+
+def running(site: Site) -> int:
+    return site.states().get("running", 0)
+
+
+def test_a_killed_child(site: Site, worker: subprocess.Popen[bytes]) -> None:
+    site.enqueue(("chaos_work", ALICE, 2, {"seconds": 2}))
+    count = 2 + backlog(site)
+    assert eventually(lambda: running(site) == 2, 20)
+    for child in children(worker):
+        child.kill()
+    assert site.settled(LEASE + 15)
+    assert (site.effects(), site.events()) == ((count, 0, 0), {"reaped": 2})
+
+
+def test_a_killed_worker(site: Site, worker: subprocess.Popen[bytes]) -> None:
+    site.enqueue(("chaos_work", ALICE, 2, {"seconds": 2}))
+    count = 2 + backlog(site)
+    assert eventually(lambda: running(site) == 2, 20)
+    os.killpg(worker.pid, signal.SIGKILL)
+    worker.wait()
+    site.worker()
+    assert site.settled(LEASE + 20)
+    assert (site.effects(), site.events()) == ((count, 0, 0), {"reaped": 2})
+
+
+def test_a_broker_that_forgets(site: Site, worker: subprocess.Popen[bytes]) -> None:
+    count = 0
+    for _ in range(3):
+        count += backlog(site, 10)
+        for _ in range(5):
+            site.flush()
+            time.sleep(0.05)
+    assert site.settled(15)
+    assert (site.effects(), site.events()) == ((count, 0, 0), {})
+
+
+@pytest.mark.parametrize("seconds", [5, pytest.param(30, marks=pytest.mark.proof)])
+def test_a_broker_that_is_away(site: Site, worker: subprocess.Popen[bytes], port: int, seconds: int) -> None:
+    with visitor(port, "/accounts/login/") as got:
+        site.valkey.stop(hurry=True)
+        until = time.monotonic() + seconds
+        slowest = site.enqueue(("chaos_work", ALICE, 30, {}), ("chaos_quick", BOB, 5, {}))
+        assert site.settled(15), "the work should go on without the broker"
+        time.sleep(max(0, until - time.monotonic()))
+        site.valkey.start()
+    assert slowest < 0.5
+    assert {status for status, _ in got} == {200}
+    assert max(took for _, took in got) < 2
+    count = 35 + backlog(site, 10)
+    assert site.settled(15)
+    assert site.effects() == (count, 0, 0)
+
+
+def test_a_broker_that_does_not_answer(site: Site, port: int) -> None:
+    """Half-open: it takes connections and says nothing."""
+    assert site.valkey.process is not None
+    site.valkey.process.send_signal(signal.SIGSTOP)
+    try:
+        assert site.enqueue(("chaos_work", ALICE, 20, {})) < 0.5
+        assert get(port, "/livez")[0] == 200
+    finally:
+        site.valkey.process.send_signal(signal.SIGCONT)
+
+
+@pytest.mark.proof
+def test_a_worker_that_starts_before_the_broker(site: Site, workers: list[subprocess.Popen[bytes]]) -> None:
+    site.valkey.stop(hurry=True)
+    for process in workers:
+        kill(process)
+    site.worker()
+    site.enqueue(("chaos_work", ALICE, 5, {}))
+    assert site.settled(20)
+    assert site.effects() == (5, 0, 0)
+
+
+@pytest.mark.parametrize("times", [1, pytest.param(5, marks=pytest.mark.proof)])
+def test_a_database_that_crashes(site: Site, worker: subprocess.Popen[bytes], port: int, times: int) -> None:
+    count = backlog(site, 40 * times, seconds=0.1)
+    with visitor(port, "/livez") as got:
+        for _ in range(times):
+            time.sleep(1)
+            site.postgres.stop(hurry=True)
+            site.postgres.start()
+        assert site.settled(30 * times)
+    assert {status for status, _ in got} == {200}
+    assert site.effects() == (count, 0, 0)
+    assert eventually(lambda: get(port, "/readyz")[0] == 200, 10)
+
+
+def test_a_worker_that_slept_past_its_lease(site: Site, worker: subprocess.Popen[bytes]) -> None:
+    site.enqueue(("chaos_work", ALICE, 1, {"seconds": 1.5}))
+    assert eventually(lambda: running(site) == 1, 10)
+    for child in children(worker):
+        child.suspend()
+    other = site.worker("--hostname", "other@%h")
+    assert eventually(lambda: site.events().get("reaped") == 1, LEASE + 10)
+    assert site.settled(15)
+    for child in children(worker):
+        child.resume()
+    assert eventually(lambda: site.events().get("fenced") == 1, 10)
+    assert (site.effects(), site.events()) == ((1, 0, 0), {"reaped": 1, "fenced": 1})
+    assert other.poll() is None
+
+
+def test_nudges_that_come_many_times(site: Site, worker: subprocess.Popen[bytes]) -> None:
+    count = backlog(site, 10)
+    site.python("from jobs.nudge import publish; [publish('bulk') for _ in range(200)]")
+    assert site.settled(15)
+    assert (site.effects(), site.events()) == ((count, 0, 0), {})
+
+
+def test_a_job_that_kills_its_worker(site: Site, worker: subprocess.Popen[bytes]) -> None:
+    site.enqueue(("chaos_poison", ALICE, 1, {}))
+    count = backlog(site, 20)
+    assert eventually(lambda: site.effects()[0] == count, 15), "its neighbours go on"
+    assert site.settled(40)
+    assert site.states() == {"succeeded": count, "dead": 1}
+    assert site.ask("SELECT error_code, crashes FROM jobs_job WHERE state = 'dead'") == [("poison", 2)]
+    assert site.effects() == (count, 0, 0)
+
+
+@pytest.mark.proof
+def test_a_job_that_hangs(site: Site, worker: subprocess.Popen[bytes]) -> None:
+    """Lease and hard limit: the job is taken back although its process cannot be asked, and the process is ended."""
+    site.enqueue(("chaos_hang", ALICE, 1, {}))
+    assert eventually(lambda: running(site) == 1, 10)
+    stuck = {child.pid for child in children(worker)}
+    assert eventually(lambda: len(stuck & {child.pid for child in children(worker)}) < 2, 25)
+    count = backlog(site, 20)
+    assert site.settled(90)
+    assert site.states() == {"succeeded": count, "dead": 1}
+
+
+def test_a_polite_stop(site: Site, worker: subprocess.Popen[bytes]) -> None:
+    site.enqueue(("chaos_work", ALICE, 1, {"seconds": 30}), ("chaos_chunks", BOB, 1, {}))
+    assert eventually(lambda: running(site) == 2, 10)
+    time.sleep(0.5)
+    began = time.monotonic()
+    worker.terminate()
+    worker.wait(25)
+    assert time.monotonic() - began < 10
+    jobs = site.ask("SELECT kind, state, attempt, checkpoint IS NOT NULL FROM jobs_job ORDER BY kind")
+    assert jobs == [("chaos_chunks", "queued", 0, True), ("chaos_work", "queued", 0, False)]
+    assert site.events() == {"released": 2}
+
+
+def test_what_people_wait_for_goes_before_a_backlog(site: Site, worker: subprocess.Popen[bytes]) -> None:
+    site.enqueue(("chaos_work", ALICE, 400, {"seconds": 0.05}))
+    assert eventually(lambda: running(site) >= 1, 10)
+    site.enqueue(("chaos_quick", BOB, 1, {}), ("chaos_work", CAROL, 1, {}))
+    others = """SELECT extract(epoch FROM finished_at - created_at)::float FROM jobs_job JOIN omnicrm_user AS u
+        ON u.id = user_id WHERE email <> 'alice@example.org' AND state = 'succeeded'"""
+    assert eventually(lambda: len(site.ask(others)) == 2, 5)
+    assert max(float(str(seconds)) for (seconds,) in site.ask(others)) < 1
+    assert site.states()["queued"] > 100
