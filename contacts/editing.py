@@ -25,6 +25,7 @@ from contacts.models import (
     ContactTag,
     Note,
     OwnAddress,
+    Suppression,
     Tag,
     Task,
 )
@@ -159,7 +160,9 @@ def company_named(user: User, name: str) -> Company | None:
 
 def set_tags(user: User, contact: Contact, names: Iterable[str]) -> bool:
     """The contact has exactly these tags from now on; whether that changed anything."""
-    wanted = {name.casefold()[:60]: name for name in (tidy(name, 60) for name in names) if name}
+    wanted: dict[str, str] = {}
+    for name in filter(None, (tidy(name, 60) for name in names)):
+        wanted.setdefault(name.casefold()[:60], name)
     links = ContactTag.objects.for_user(user).filter(contact=contact)
     have = set(links.values_list("tag__name_key", flat=True))
     links.filter(tag__name_key__in=have - wanted.keys()).delete()
@@ -239,12 +242,24 @@ def delete_contacts(user: User, *, contacts: Sequence[Contact]) -> Batch:
     batch.save(force_insert=True)
     ids = [contact.pk for contact in contacts]
     identities = ContactIdentity.objects.for_user(user).filter(contact__in=ids)
+    keep_away(batch, identities.filter(kind="email").values_list("value", flat=True))
     with logged_changes(batch, ContactIdentity, identities.values_list("pk", flat=True), ["contact_id"]):
         identities.update(contact=None)
         delete_with_dependents(user, batch, ids)
     for contact in contacts:
         note(user.pk, "contact.deleted", on=contact, batch_id=batch.pk)
     return batch
+
+
+def keep_away(batch: Batch, emails: Iterable[str]) -> None:
+    """No later import makes a person of these addresses again; undoing the deletion lifts that."""
+    rows = [
+        Suppression(
+            user_id=batch.user_id, batch=batch, scope="address", key=email, reason=Suppression.DELETED
+        )
+        for email in emails
+    ]
+    Suppression.unscoped.bulk_create(rows, ignore_conflicts=True)
 
 
 def delete_with_dependents(user: User, batch: Batch, ids: Sequence[UUID]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import connection
 
 from contacts.derived import BATCH_CONTACTS, refresh_contacts
+from contacts.models import Suppression
 from jobs.models import Batch
 from jobs.tracking import Use, after_undo, before_undo, keep_while, track
 
@@ -30,13 +31,37 @@ def register() -> None:
     track("contacts.Note", name="left(t.text, 60)", plural="notes")
     track("contacts.Task", name="t.title", plural="tasks")
     track("contacts.Suggestion", name="t.key", plural="suggestions")
-    keep_while("contacts.Company", Use("somebody works there", refers("contacts_contact", "company_id")))
-    keep_while("contacts.Tag", Use("it is on somebody", refers("contacts_contacttag", "tag_id")))
+    keep_while(
+        "contacts.Company",
+        Use(
+            "somebody works there",
+            refers("contacts_contact", "company_id"),
+            of("contacts_contact", "company_id"),
+        ),
+    )
+    keep_while(
+        "contacts.Tag",
+        Use(
+            "it is on somebody", refers("contacts_contacttag", "tag_id"), of("contacts_contacttag", "tag_id")
+        ),
+    )
     keep_while(
         "contacts.Contact",
-        Use("it has a note", refers("contacts_note", "contact_id", OF_OTHERS)),
-        Use("it has a task", refers("contacts_task", "contact_id", OF_OTHERS)),
-        Use("it has a tag of yours", refers("contacts_contacttag", "contact_id", OF_OTHERS)),
+        Use(
+            "it has a note",
+            refers("contacts_note", "contact_id", OF_OTHERS),
+            of("contacts_note", "contact_id", OF_OTHERS),
+        ),
+        Use(
+            "it has a task",
+            refers("contacts_task", "contact_id", OF_OTHERS),
+            of("contacts_task", "contact_id", OF_OTHERS),
+        ),
+        Use(
+            "it has a tag of yours",
+            refers("contacts_contacttag", "contact_id", OF_OTHERS),
+            of("contacts_contacttag", "contact_id", OF_OTHERS),
+        ),
         Use("other e-mails or meetings are with them", HAS_HISTORY, heir=HISTORY_HEIR),
     )
     keep_while(
@@ -48,12 +73,21 @@ def register() -> None:
         ),
     )
     before_undo["contacts"] = remember_contacts
+    before_undo["suppressions"] = lift_suppressions
     after_undo["contacts"] = refresh_remembered
 
 
 def refers(table: str, column: str, condition: str = "true") -> str:
     return (
         f"EXISTS (SELECT 1 FROM {table} x WHERE x.user_id = t.user_id AND x.{column} = t.id AND {condition})"
+    )
+
+
+def of(table: str, column: str, condition: str = "true") -> str:
+    """The batch of a row that refers to `t`; none if one of them is the person's own."""
+    return (
+        f"(SELECT x.batch_id FROM {table} x WHERE x.user_id = t.user_id AND x.{column} = t.id"
+        f" AND {condition} ORDER BY x.batch_id NULLS FIRST LIMIT 1)"
     )
 
 
@@ -85,6 +119,11 @@ def remember_contacts(batch: Batch, memory: dict[str, Any]) -> None:
             [batch.user_id, batch.pk, batch.user_id, batch.pk],
         )
         memory["contacts"] = [row[0] for row in cursor.fetchall()]
+
+
+def lift_suppressions(batch: Batch, memory: dict[str, Any]) -> None:
+    """What a deletion keeps away may come again once the deletion is taken back."""
+    Suppression.objects.for_user(batch.user_id).filter(batch=batch).delete()
 
 
 def refresh_remembered(batch: Batch, memory: dict[str, Any]) -> None:

@@ -46,8 +46,8 @@ UPDATE jobs_planitem t SET outcome = 'skip', reason = CASE s.scope WHEN 'item' T
 FROM contacts_suppression s
 WHERE {mine} AND t.outcome = 'create' AND s.user_id = %(user)s AND s.source IN ('', %(source)s) AND (
     (s.scope = 'item' AND s.key = t.external_id)
-    OR (s.scope = 'address' AND s.key = t.data->>'from')
-    OR (s.scope = 'domain' AND s.key = split_part(t.data->>'from', '@', 2))
+    OR (s.reason = 'ignored' AND s.scope = 'address' AND s.key = t.data->>'from')
+    OR (s.reason = 'ignored' AND s.scope = 'domain' AND s.key = split_part(t.data->>'from', '@', 2))
 )
 """
 

@@ -28,10 +28,14 @@ BY_HAND = Use(
     "EXISTS (SELECT 1 FROM omnicrm_event e WHERE e.user_id = t.user_id AND e.object_id = t.id"
     " AND e.actor IN ('web', 'api'))",
 )
+LATER_CHANGE = (
+    " FROM jobs_batchitem i JOIN jobs_batch b ON b.user_id = i.user_id AND b.id = i.batch_id"
+    " WHERE i.user_id = t.user_id AND i.object_id = t.id AND i.batch_id <> t.batch_id AND b.state <> 'undone'"
+)
 CHANGED_LATER = Use(
     "a later change builds on it",
-    "EXISTS (SELECT 1 FROM jobs_batchitem i JOIN jobs_batch b ON b.user_id = i.user_id AND b.id = i.batch_id"
-    " WHERE i.user_id = t.user_id AND i.object_id = t.id AND i.batch_id <> t.batch_id AND b.state <> 'undone')",
+    f"EXISTS (SELECT 1 {LATER_CHANGE})",
+    heir=f"(SELECT i.batch_id {LATER_CHANGE} ORDER BY i.seq LIMIT 1)",
 )
 
 

@@ -23,6 +23,9 @@ class Suppression(BatchMade):
         ADDRESS = "address"
         DOMAIN = "domain"
 
+    DELETED, IGNORED, UNDONE = "deleted", "ignored", "undone"
+    """Reasons: a person who was deleted is not made again; what is ignored is not imported at all."""
+
     scope = models.CharField(max_length=10, choices=Scope)
     key = models.CharField(max_length=300)
     source = models.CharField(

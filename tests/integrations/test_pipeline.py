@@ -11,7 +11,16 @@ from django.apps import apps
 from django.db import connection
 
 from contacts.drafts import InteractionDraft
-from contacts.models import Company, Contact, ContactIdentity, Interaction, Note, Participant, Suppression, Tag
+from contacts.models import (
+    Company,
+    Contact,
+    ContactIdentity,
+    Interaction,
+    Note,
+    Participant,
+    Suppression,
+    Tag,
+)
 from contacts.recording import record
 from integrations.approval import Stale, approve
 from integrations.ledger import ledger
