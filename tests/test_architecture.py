@@ -96,11 +96,11 @@ def chooses_unscoped(tree: ast.AST) -> Offences:
 
 
 def long_functions(tree: ast.AST) -> Offences:
-    """A function fits on a screen, unless it is a plain list of calls, which is read as a table."""
+    """A function fits on a screen, unless it is a plain list without a turn, which is read as a table."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or 0) - node.lineno + 1
-            is_table = all(isinstance(line, ast.Expr) for line in node.body)
+            is_table = all(isinstance(line, ast.Expr | ast.Assign) for line in node.body)
             if length > LONGEST_FUNCTION and not is_table:
                 yield node.lineno, f"{node.name} has {length} lines: split it where its comments would go"
 
