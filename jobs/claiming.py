@@ -101,6 +101,7 @@ SELECT {columns} FROM claimed
 
 SETTINGS = (
     "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; "
+    "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; "
     "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL synchronous_commit = off"
 )
 """Planning takes longer than claiming, so the plan is kept; it must be right for a full table too. And a claim that
