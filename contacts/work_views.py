@@ -73,7 +73,8 @@ def note_add(request: AuthedRequest, slug: str) -> HttpResponse:
 def note_edit(request: AuthedRequest, slug: str, note_id: UUID) -> HttpResponse:
     contact = owned_or_404(contacts_of(request), slug=slug)
     written = owned_or_404(Note.objects.for_user(request.user), pk=note_id, contact=contact)
-    form = NoteForm(request.POST or None, initial={"text": written.text})
+    # Ids of its own: it opens on a page that has the form for a new note.
+    form = NoteForm(request.POST or None, initial={"text": written.text}, auto_id="edited_%s")
     if form.is_valid():
         editing.edit_note(request.user, written=written, text=form.cleaned_data["text"])
         return changed(request, contact, "timeline", "Note saved.")

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -195,10 +196,15 @@ class BatchPage:
         return int(self.totals.get("reasons", {}).get("undone", 0))
 
 
+def imports_of(request: AuthedRequest) -> QuerySet[Batch]:
+    """Batches that began as a plan. Only these can be approved, planned again or discarded."""
+    return Batch.objects.for_user(request.user).filter(kind="file_import")
+
+
 @require_POST
 def batch_approve(request: AuthedRequest, pk: UUID) -> HttpResponse:
     """Starts exactly the plan whose hash is posted; a plan that no longer fits is refused and nothing is written."""
-    batch = owned_or_404(Batch.objects.for_user(request.user), pk=pk)
+    batch = owned_or_404(imports_of(request), pk=pk)
     try:
         approve(batch, request.POST.get("plan_hash", ""))
     except Stale as stale:
@@ -209,7 +215,7 @@ def batch_approve(request: AuthedRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def batch_plan_again(request: AuthedRequest, pk: UUID) -> HttpResponse:
     """Plans the same file once more; with `include_suppressed=1` also what was taken back before."""
-    batch = owned_or_404(Batch.objects.for_user(request.user), pk=pk)
+    batch = owned_or_404(imports_of(request), pk=pk)
     options = {"include_suppressed": True} if request.POST.get("include_suppressed") == "1" else {}
     try:
         again = plan.replan(batch, **options)
@@ -221,7 +227,7 @@ def batch_plan_again(request: AuthedRequest, pk: UUID) -> HttpResponse:
 
 @require_POST
 def batch_discard(request: AuthedRequest, pk: UUID) -> HttpResponse:
-    batch = owned_or_404(Batch.objects.for_user(request.user), pk=pk)
+    batch = owned_or_404(imports_of(request), pk=pk)
     if plan.discard(batch):
         return go_to(request, reverse("integrations:import"), "The plan is gone, and nothing was imported.")
     return go_to(request, address(batch), "This is no longer just a plan.")
