@@ -1,0 +1,104 @@
+"""The admin: for staff alone, about the work of all users, and about what nobody wrote."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib import admin
+from django.test import Client
+from django.urls import reverse
+
+from contacts.models import Contact
+from jobs.models import Job
+from omnicrm.acting import acting_as
+from omnicrm.models import Event, User
+from tests.factories import (
+    make_batch,
+    make_contact,
+    make_job,
+    make_job_event,
+    make_raw_event,
+    make_source_file,
+)
+
+TABLES = ["jobs_job", "jobs_batch", "integrations_rawevent", "integrations_sourcefile"]
+
+
+@pytest.fixture
+def operator(db: None) -> Client:
+    browser = Client()
+    browser.force_login(User.objects.create_superuser("ops@example.org", "correct horse battery"))
+    return browser
+
+
+@pytest.fixture
+def plants(alice: User) -> dict[str, object]:
+    """A row of Alice's in each table, with SECRET in every column that operators may not read."""
+    make_contact(alice, display_name="SECRET")
+    batch = make_batch(alice, title="SECRET", options={"own": ["SECRET"]}, error="SECRET")
+    job = make_job(
+        alice, kind="file_import", state="dead", error="The disk is full.", payload={"x": "SECRET"}
+    )
+    make_job_event(alice, job=job, event="dead")
+    raw = make_raw_event(alice, external_id="SECRET", payload=b"SECRET", reason="SECRET")
+    file = make_source_file(alice, name="SECRET", stored_as="SECRET")
+    return dict(zip(TABLES, [job, batch, raw, file], strict=True))
+
+
+def test_what_is_in_it_and_what_is_not(operator: Client) -> None:
+    shown = {model._meta.label for model in admin.site._registry}
+    assert shown == {
+        "omnicrm.User",
+        "jobs.Job",
+        "jobs.Batch",
+        "integrations.RawEvent",
+        "integrations.SourceFile",
+    }
+    assert Contact not in admin.site._registry
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_operators_see_that_and_not_what(operator: Client, plants: dict[str, object], table: str) -> None:
+    row = plants[table]
+    listed = operator.get(reverse(f"admin:{table}_changelist")).content.decode()
+    single = operator.get(reverse(f"admin:{table}_change", args=[row.pk])).content.decode()  # type: ignore[attr-defined]
+    for page in (listed, single):
+        assert "alice@example.org" in page
+        assert "SECRET" not in page
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_operators_change_nothing(operator: Client, plants: dict[str, object], table: str) -> None:
+    row = plants[table]
+    assert operator.get(reverse(f"admin:{table}_add")).status_code == 403
+    assert (
+        operator.post(reverse(f"admin:{table}_change", args=[row.pk]), {"state": "done"}).status_code == 403
+    )  # type: ignore[attr-defined]
+    assert operator.post(reverse(f"admin:{table}_delete", args=[row.pk])).status_code == 403  # type: ignore[attr-defined]
+
+
+def test_why_a_job_died_and_two_ways_to_help(
+    operator: Client, alice: User, plants: dict[str, object]
+) -> None:
+    address = reverse("admin:jobs_job_changelist")
+    dead, waiting = plants["jobs_job"], make_job(alice, kind="embed")
+    assert "The disk is full." in operator.get(f"{address}?state__exact=dead").content.decode()
+    assert operator.get(f"{address}?kind=plan_import").status_code == 200
+    for action, job in (("requeue", dead), ("cancel", waiting)):
+        operator.post(address, {"action": action, "_selected_action": [str(job.pk)]})  # type: ignore[attr-defined]
+    with acting_as(alice.pk):
+        states = dict(Job.objects.for_user(alice).values_list("kind", "state"))
+        event = Event.objects.for_user(alice).get(action="job.retried")
+    assert states == {"file_import": "queued", "embed": "cancelled"}
+    assert event.actor == "operator"
+
+
+def test_accounts(operator: Client, alice: User) -> None:
+    page = operator.get(reverse("admin:omnicrm_user_change", args=[alice.pk])).content.decode()
+    assert "alice@example.org" in page
+    assert alice.password not in page
+    assert operator.get(reverse("admin:omnicrm_user_add")).status_code == 403
+
+
+def test_people_who_are_no_staff(client: Client, db: None) -> None:
+    assert client.get("/admin/", follow=True).status_code == 403
+    assert Client().get("/admin/login/").url.startswith("/accounts/login/")  # type: ignore[attr-defined]

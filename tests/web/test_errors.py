@@ -1,0 +1,68 @@
+"""What is shown when something goes wrong: a sentence, the request's number, and nothing about the inside."""
+
+from __future__ import annotations
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client, RequestFactory, override_settings
+from pytest_django import DjangoAssertNumQueries
+
+from omnicrm import views
+
+
+def test_not_found(client: Client) -> None:
+    answer = client.get("/nothing/here/", headers={"X-Request-ID": "abcdefgh-1"})
+    assert answer.status_code == 404
+    page = answer.content.decode()
+    assert "There is nothing here" in page
+    assert "abcdefgh-1" in page
+    assert "alice" not in page
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (lambda request: views.bad_request(request, ValueError("SECRET")), 400),
+        (lambda request: views.forbidden(request, PermissionError("SECRET")), 403),
+        (lambda request: views.not_found(request, LookupError("SECRET")), 404),
+        (lambda request: views.server_error(request), 500),
+        (lambda request: views.csrf_failed(request, "SECRET"), 403),
+    ],
+)
+def test_error_pages_need_no_database(
+    answer: object,
+    status: int,
+    rf: RequestFactory,
+    django_assert_num_queries: DjangoAssertNumQueries,
+    db: None,
+) -> None:
+    with django_assert_num_queries(0):
+        page: HttpResponse = answer(rf.get("/"))  # type: ignore[operator]
+    assert page.status_code == status
+    assert b"SECRET" not in page.content
+    assert b"<h1>" in page.content
+
+
+def test_a_broken_view_shows_the_number_alone(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(user: object) -> None:
+        raise RuntimeError("SECRET")
+
+    monkeypatch.setattr(views, "today_context", broken)
+    client.raise_request_exception = False
+    answer = client.get("/", headers={"X-Request-ID": "abcdefgh-2"})
+    assert answer.status_code == 500
+    assert b"abcdefgh-2" in answer.content
+    assert b"SECRET" not in answer.content
+
+
+def test_a_form_without_its_token_is_told_in_words(alice: object) -> None:
+    answer = Client(enforce_csrf_checks=True).post("/accounts/login/", {"login": "x", "password": "y"})
+    assert answer.status_code == 403
+    assert b"This page was too old" in answer.content
+
+
+@override_settings(ALLOWED_HOSTS=["only.example.org"])
+def test_a_wrong_host(db: None) -> None:
+    answer = Client().get("/", headers={"host": "evil.example.org"})
+    assert answer.status_code == 400
+    assert b"We could not read that" in answer.content

@@ -1,0 +1,234 @@
+"""From a dropped file to its undo, as a person clicks through it, without JavaScript."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from pytest_django import Settings
+
+from contacts.models import Contact
+from jobs.foreground import work_until_settled
+from jobs.models import Batch, Job
+from omnicrm.acting import acting_as
+from omnicrm.models import User
+from tests.factories import make_batch, make_contact, make_job
+from tests.importing import letter, mailbox
+
+pytestmark = pytest.mark.django_db
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture(autouse=True)
+def _media(settings: Settings, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path / "media"
+
+
+def upload(client: Client, content: bytes, name: str = "mail.mbox", **form: str) -> str:
+    """Hand the file over; the address of its plan."""
+    answer = client.post("/import/upload/", {"file": SimpleUploadedFile(name, content)} | form)
+    assert answer.status_code == 302, answer.content.decode()
+    return str(answer.url)  # type: ignore[attr-defined]
+
+
+def archive(tmp_path: Path) -> bytes:
+    letters = [letter(1), letter(2, sender="Bo <bo@example.com>"), letter(1)]
+    return mailbox(tmp_path / "mail.mbox", *letters).read_bytes()
+
+
+def the_batch(user: User, **wanted: object) -> Batch:
+    with acting_as(user.pk):
+        found: Batch = Batch.objects.for_user(user).filter(**wanted).latest("created_at")
+        return found
+
+
+def page(client: Client, address: str) -> str:
+    answer = client.get(address)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_plan_approve_undo_and_bring_back(client: Client, alice: User, tmp_path: Path) -> None:
+    address = upload(client, archive(tmp_path))
+    reading = page(client, address)
+    assert "Reading the file. Nothing is written yet." in reading
+    assert "data-polls" in reading
+
+    work_until_settled(the_batch(alice))
+    planned = page(client, address)
+    assert "This would add 2 people and 2 e-mails; 1 is left out." in planned
+    assert "data-polls" not in planned
+    assert "Twice in this file" in page(client, f"{address}?show=skip")
+    with acting_as(alice.pk):
+        assert not Contact.objects.for_user(alice).exists()
+
+    client.post(f"{address}approve/", {"plan_hash": the_batch(alice).plan_hash})
+    work_until_settled(the_batch(alice))
+    done = page(client, address)
+    assert "Added 2 people and 2 e-mails and meetings; 1 left out." in done
+    assert "Ada Lovelace" in page(client, f"/contacts/?batch={the_batch(alice).pk}")
+    assert f'href="{address}"' in page(client, "/contacts/ada-lovelace/")
+
+    asked = page(client, f"{address}undo/")
+    assert "2 people" in asked
+    assert client.post(f"{address}undo/").url == address  # type: ignore[attr-defined]
+    work_until_settled(the_batch(alice))
+    assert "Taken back: removed" in page(client, address)
+    assert client.get("/contacts/ada-lovelace/").status_code == 404
+
+    again = upload(client, archive(tmp_path))
+    work_until_settled(the_batch(alice))
+    assert "Taken back before" in page(client, f"{again}?show=skip")
+    answer = client.post(f"{again}plan-again/", {"include_suppressed": "1"})
+    work_until_settled(the_batch(alice))
+    assert "This would add 2 people and 2 e-mails" in page(client, answer.url)  # type: ignore[attr-defined]
+
+
+def test_what_a_person_changed_stays_and_is_listed(client: Client, alice: User, tmp_path: Path) -> None:
+    address = upload(client, archive(tmp_path))
+    work_until_settled(the_batch(alice))
+    client.post(f"{address}approve/", {"plan_hash": the_batch(alice).plan_hash})
+    work_until_settled(the_batch(alice))
+    client.post("/contacts/ada-lovelace/notes/add/", {"text": "Likes poetry."})
+    assert "What would stay" in page(client, f"{address}undo/")
+    client.post(f"{address}undo/")
+    work_until_settled(the_batch(alice))
+    undone = page(client, address)
+    assert "Kept, and why" in undone
+    assert 'href="/contacts/ada-lovelace/"' in undone
+
+
+def test_a_plan_that_no_longer_fits_is_refused(client: Client, alice: User, tmp_path: Path) -> None:
+    address = upload(client, archive(tmp_path))
+    work_until_settled(the_batch(alice))
+    client.post("/contacts/add/", {"name": "Ada", "email": "ada@example.com"})
+    answer = client.post(f"{address}approve/", {"plan_hash": the_batch(alice).plan_hash})
+    assert answer.status_code == 409
+    assert "Nothing was written." in answer.content.decode()
+    assert "Plan again" in answer.content.decode()
+    assert the_batch(alice).state == "planned"
+    fresh = client.post(f"{address}plan-again/").url  # type: ignore[attr-defined]
+    assert fresh != address
+    work_until_settled(the_batch(alice))
+    assert "This would add 1 person and 2 e-mails" in page(client, fresh)
+    assert "Cancelled." in page(client, address)
+
+
+def test_another_hash_is_refused(client: Client, alice: User, tmp_path: Path) -> None:
+    address = upload(client, archive(tmp_path))
+    work_until_settled(the_batch(alice))
+    assert client.post(f"{address}approve/", {"plan_hash": "0" * 64}).status_code == 409
+    assert client.post(f"{address}approve/").status_code == 409
+    assert the_batch(alice).state == "planned"
+
+
+def test_discard_and_cancel(client: Client, alice: User, tmp_path: Path) -> None:
+    address = upload(client, archive(tmp_path))
+    client.post(f"{address}cancel/")
+    assert the_batch(alice).state == "cancelled"
+    second = upload(client, archive(tmp_path))
+    work_until_settled(the_batch(alice))
+    assert client.post(f"{second}discard/").url == "/import/"  # type: ignore[attr-defined]
+    assert the_batch(alice).state == "cancelled"
+
+
+def test_polling_sends_the_panel_and_says_when_it_is_over(
+    client: Client, alice: User, tmp_path: Path
+) -> None:
+    address = upload(client, archive(tmp_path))
+    reading = client.get(f"{address}?was=planning", headers=HTMX)
+    assert b"<html" not in reading.content
+    assert "HX-Trigger" not in reading.headers
+    work_until_settled(the_batch(alice))
+    planned = client.get(f"{address}?was=planning", headers=HTMX)
+    assert "The plan is ready." in planned.headers["HX-Trigger"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("photo.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 100, "photo.png"),
+        ("empty.mbox", b"", "empty.mbox"),
+        ("mail.zip", b"PK\x03\x04" + b"\0" * 100, "mail.zip"),
+    ],
+)
+def test_files_that_are_refused(
+    client: Client, alice: User, name: str, content: bytes, sentence: str
+) -> None:
+    answer = client.post("/import/upload/", {"file": SimpleUploadedFile(name, content)})
+    assert answer.status_code == 422
+    assert sentence in answer.content.decode()
+    with acting_as(alice.pk):
+        assert not Batch.objects.for_user(alice).exists()
+
+
+def test_a_form_without_a_file(client: Client) -> None:
+    answer = client.post("/import/upload/")
+    assert answer.status_code == 422
+    assert b"No file has arrived." in answer.content
+
+
+def test_too_large(client: Client, settings: Settings, tmp_path: Path) -> None:
+    settings.MAX_UPLOAD = 100
+    content = archive(tmp_path)
+    answer = client.post("/import/upload/", {"file": SimpleUploadedFile("mail.mbox", content)})
+    assert answer.status_code == 422
+    assert b"raise MAX_UPLOAD" in answer.content
+
+
+def test_the_sample_mailbox(client: Client, alice: User) -> None:
+    address = client.post("/import/sample/").url  # type: ignore[attr-defined]
+    work_until_settled(the_batch(alice))
+    assert "This would add 5 people" in page(client, address)
+
+
+@pytest.mark.parametrize("state", Batch.State.values)
+@pytest.mark.parametrize("kind", ["file_import", "delete"])
+def test_a_batch_in_any_state_has_a_page(client: Client, alice: User, kind: str, state: str) -> None:
+    batch = make_batch(
+        alice, kind=kind, title="mail.mbox", state=state, error="It broke." if state == "failed" else ""
+    )
+    assert "mail.mbox" in page(client, f"/batches/{batch.pk}/")
+    assert client.get(f"/batches/{batch.pk}/undo/").status_code in (200, 302)
+    assert "mail.mbox" in page(client, "/batches/")
+
+
+@pytest.mark.parametrize("query", ["show=x", "show=skip&reason=x", "page=99", "was=x", "show=fail&page=0"])
+def test_nonsense_in_the_address(client: Client, alice: User, query: str) -> None:
+    batch = make_batch(
+        alice, kind="file_import", state="planned", totals={"entries": 3, "skip": 3, "reasons": {"x": 3}}
+    )
+    assert client.get(f"/batches/{batch.pk}/?{query}").status_code == 200
+
+
+def test_strangers_see_and_do_nothing(stranger: Client, alice: User) -> None:
+    batch = make_batch(alice, kind="file_import", state="planned", plan_hash="a")
+    assert stranger.get(f"/batches/{batch.pk}/").status_code == 404
+    for action in ("approve", "plan-again", "discard", "cancel", "undo"):
+        assert stranger.post(f"/batches/{batch.pk}/{action}/", {"plan_hash": "a"}).status_code == 404
+    assert the_batch(alice).state == "planned"
+
+
+def test_jobs_are_listed_retried_and_cancelled(client: Client, alice: User, stranger: Client) -> None:
+    batch = make_batch(alice, kind="file_import", state="failed", error="The disk is full.")
+    dead = make_job(alice, kind="plan_import", state="dead", error="The disk is full.", batch=batch)
+    waiting = make_job(alice, kind="embed")
+    listed = page(client, "/jobs/")
+    assert "The disk is full." in listed
+    assert "data-polls" in listed
+    assert stranger.post(f"/jobs/{dead.pk}/retry/").status_code == 404
+    client.post(f"/jobs/{dead.pk}/retry/")
+    client.post(f"/jobs/{waiting.pk}/cancel/")
+    with acting_as(alice.pk):
+        states = dict(Job.objects.for_user(alice).values_list("kind", "state"))
+    assert states == {"plan_import": "queued", "embed": "cancelled"}
+    assert (the_batch(alice).state, the_batch(alice).error) == ("planning", "")
+    assert "not dead" in client.post(f"/jobs/{dead.pk}/retry/", follow=True).content.decode()
+
+
+def test_home_shows_what_waits(client: Client, alice: User) -> None:
+    make_contact(alice)
+    make_batch(alice, kind="file_import", title="mail.mbox", state="planned")
+    assert "Waiting for you" in page(client, "/")
