@@ -20,7 +20,7 @@ FIELDS = Job._meta.concrete_fields
 # `lane` walks, in the claim's index, from one user with waiting work to the next, beginning after the user who
 # was served last; `sort` walks from one of their kinds to the next. Postgres goes only as far as LIMIT asks, so
 # the cost grows neither with the backlog nor with the number of users. (The long ORDER BYs name the index: no
-# other one sorts so.) Users with fewer running jobs go first. Within one user a job's rank is its time plus 15 s
+# other one sorts so; and `chosen` does not ask for the state, lest the planner walk all that waits.) Users with fewer running jobs go first. Within one user a job's rank is its time plus 15 s
 # for each point of priority: five minutes of waiting are worth one level.
 CLAIM = """
 WITH RECURSIVE running AS MATERIALIZED (
@@ -79,7 +79,7 @@ WITH RECURSIVE running AS MATERIALIZED (
     LIMIT 9
 ), chosen AS (
     SELECT job.id FROM jobs_job AS job JOIN candidate USING (id)
-    WHERE job.state = 'queued'
+    WHERE job.id = ANY (ARRAY(SELECT id FROM candidate)) AND job.token IS NULL AND job.finished_at IS NULL
     ORDER BY candidate.place, candidate.busy, candidate.turn, candidate.rank, job.created_at
     LIMIT 1 FOR UPDATE OF job SKIP LOCKED
 ), claimed AS (
