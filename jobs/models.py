@@ -76,7 +76,6 @@ class Batch(OwnedModel):
                     "updated_at",
                     "kind",
                     "state",
-                    "totals",
                     "done_steps",
                     "total_steps",
                     "approved_by",

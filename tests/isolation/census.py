@@ -29,8 +29,7 @@ GLOBAL = {
 TABLES_OF_NO_MODEL = {"django_migrations"}
 
 WORDS_FOR_OPERATORS = {
-    "jobs.Batch.totals": "Numbers by kind; no names, no texts.",
-    "jobs.Job.error": "Why a job died, in the words of our own code.",
+    "jobs.Job.error": "Why a job died, in the words of our own code; never the message of an exception.",
     "jobs.JobEvent.detail": "Reasons and counts noted by the runner.",
 }
 """Columns of free text that operators may read, and why they hold nothing of what users wrote."""
