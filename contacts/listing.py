@@ -145,7 +145,9 @@ class PeopleList:
 
 
 def ordering(column: str, descending: bool) -> list[Any]:
-    """Nobody-met-yet goes last when the newest come first, and first when the longest ago do."""
+    """Nobody-met-yet goes last when the newest come first, and first when the longest ago do. As the indexes have it."""
+    if column != "last_interaction_at":  # never NULL, and an index is only used in the very order it has
+        return [f"-{column}", "-id"] if descending else [column, "id"]
     if descending:
         return [F(column).desc(nulls_last=True), F("id").desc()]
     return [F(column).asc(nulls_first=True), F("id").asc()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.expressions import RawSQL
 from django.urls import reverse
 
@@ -143,7 +143,12 @@ class Contact(BatchMade):
         ]
         indexes = [
             models.Index(fields=["user", "sort_name", "id"], name="contacts_contact_by_name"),
-            models.Index(fields=["user", "last_interaction_at", "id"], name="contacts_contact_by_last"),
+            models.Index(
+                "user",
+                F("last_interaction_at").desc(nulls_last=True),
+                F("id").desc(),
+                name="contacts_contact_by_last",
+            ),
             models.Index(fields=["user", "created_at", "id"], name="contacts_contact_by_created"),
             models.Index(fields=["user", "company"], name="contacts_contact_by_company"),
             batch_index("contacts_contact"),

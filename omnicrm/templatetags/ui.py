@@ -42,8 +42,14 @@ def when(moment: dt.datetime | dt.date | None, shown: str = "day") -> str:
     if not isinstance(moment, dt.datetime):
         return format_html('<time datetime="{}">{}</time>', moment.isoformat(), f"{moment:%-d %b %Y}")
     local = timezone.localtime(moment)
-    words = {"time": f"{local:%H:%M}", "ago": naturaltime(moment)}.get(shown, f"{local:%-d %b %Y}")
+    words = {"time": f"{local:%H:%M}", "ago": roughly(naturaltime(moment))}.get(shown, f"{local:%-d %b %Y}")
     return format_html('<time datetime="{}" data-as="{}">{}</time>', local.isoformat(), shown, words)
+
+
+def roughly(ago: str) -> str:
+    """“3 days, 7 hours ago” is said as “3 days ago”."""
+    first, _, rest = ago.partition(", ")
+    return f"{first} {rest.rpartition(' ')[2]}" if rest.endswith("ago") else ago
 
 
 @register.filter
