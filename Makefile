@@ -44,7 +44,7 @@ proof: $(INSTALLED) ## the longer tests: kills, races, large inputs
 	@$(PY) -m pytest -m proof $(ARGS)
 
 bench: $(INSTALLED) ## measurements, with the machine they were taken on
-	@$(PY) -m pytest -m bench -s $(ARGS)
+	@$(PY) -m bench $(ARGS)
 
 check: lint types imports migrations ## everything before a push, but the tests
 
