@@ -107,8 +107,9 @@ class RawEvent(OwnedModel):
             ),
         ]
         indexes = [
-            models.Index(fields=["user", "batch", "verdict"], name="integrations_raw_of_batch"),
-            models.Index(fields=["user", "verdict"], name="integrations_raw_by_verdict"),
+            # None of these holds the verdict: settling and undoing a hundred thousand events touches no index.
+            models.Index(fields=["user", "batch"], name="integrations_raw_of_batch"),
+            models.Index(fields=["user", "source", "position"], name="integrations_raw_by_place"),
             models.Index(fields=["user", "external_id"], name="integrations_raw_by_id"),
         ]
 

@@ -12,8 +12,8 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('contacts', '0001_people_and_history'),
-        ('jobs', '0003_fair_claim'),
+        ('contacts', '0003_newest_contact_first'),
+        ('jobs', '0004_operators_see_no_totals'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -92,11 +92,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='rawevent',
-            index=models.Index(fields=['user', 'batch', 'verdict'], name='integrations_raw_of_batch'),
+            index=models.Index(fields=['user', 'batch'], name='integrations_raw_of_batch'),
         ),
         migrations.AddIndex(
             model_name='rawevent',
-            index=models.Index(fields=['user', 'verdict'], name='integrations_raw_by_verdict'),
+            index=models.Index(fields=['user', 'source', 'position'], name='integrations_raw_by_place'),
         ),
         migrations.AddIndex(
             model_name='rawevent',
