@@ -11,7 +11,6 @@ from contacts.timeline import Moment, page
 from omnicrm.acting import acting_as
 from omnicrm.commands import JsonCommand, Result, refuse, user_by_email
 
-
 SNIPPET = 300
 
 
