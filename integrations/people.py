@@ -45,7 +45,7 @@ LEFT JOIN contacts_contactidentity y ON y.user_id = %(user)s AND y.kind = 'email
 LEFT JOIN contacts_suppression s ON s.user_id = %(user)s AND s.key IN (m.email, split_part(m.email, '@', 2))
      AND s.scope IN ('address', 'domain') AND s.source IN ('', %(source)s)
 WHERE y.contact_id IS NULL AND s.id IS NULL
-GROUP BY m.email ORDER BY m.email
+GROUP BY m.email ORDER BY 3 DESC, m.email
 """
 
 
