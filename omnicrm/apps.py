@@ -3,3 +3,6 @@ from django.apps import AppConfig
 
 class OmniCRMConfig(AppConfig):
     name = "omnicrm"
+
+    def ready(self) -> None:
+        from omnicrm import checks  # noqa: F401 - it registers what it holds

@@ -1,0 +1,121 @@
+"""What can be wrong with the settings of an installation, found before it hurts; each hint says what to type."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import dj_database_url
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
+from django.http.request import validate_host
+
+from omnicrm import env
+
+SHORTEST_KEY = 32
+LOCAL = {"localhost", "127.0.0.1", "[::1]"}
+FILES = "django.core.files.storage.FileSystemStorage"
+
+
+@register(Tags.security)
+def secret_key(**_: Any) -> list[CheckMessage]:
+    """An embedded installation makes its own; elsewhere somebody has to."""
+    hint = "Set SECRET_KEY to what `openssl rand -hex 32` prints, the same for web, worker and beat."
+    try:
+        length = len(settings.SECRET_KEY)
+    except ImproperlyConfigured:
+        return [Error("SECRET_KEY is not set.", hint=hint, id="omnicrm.E001")]
+    if length < SHORTEST_KEY:
+        words = f"SECRET_KEY has {length} characters, so sessions could be forged."
+        return [Error(words, hint=hint, id="omnicrm.E002")]
+    return []
+
+
+@register(Tags.security)
+def hosts(**_: Any) -> list[CheckMessage]:
+    """The address that people type must be one that we answer to, and details of errors are for nobody else."""
+    host = site_host()
+    found: list[CheckMessage] = []
+    if not settings.DEBUG and not validate_host(host, settings.ALLOWED_HOSTS):
+        words = f"SITE_URL is {settings.SITE_URL}, and ALLOWED_HOSTS does not name {host}: every page would answer 400."
+        named = ",".join([*settings.ALLOWED_HOSTS, host])
+        found.append(Error(words, hint=f"Set ALLOWED_HOSTS={named}", id="omnicrm.E003"))
+    if settings.DEBUG and (public := sorted({*settings.ALLOWED_HOSTS, host} - LOCAL)):
+        words = f"DEBUG is on, and {', '.join(public)} can be reached by others: errors would show them our settings."
+        found.append(Error(words, hint="Remove DEBUG, or set it to 0.", id="omnicrm.E004"))
+    return found
+
+
+@register(Tags.security, deploy=True)
+def open_doors(**_: Any) -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    if "*" in settings.ALLOWED_HOSTS:
+        words = "ALLOWED_HOSTS is *, so links in mail can be made to lead to another site."
+        found.append(Warning(words, hint=f"Set ALLOWED_HOSTS={site_host()}", id="omnicrm.W005"))
+    if settings.SITE_URL.startswith("http://") and site_host() not in LOCAL:
+        words = f"SITE_URL is {settings.SITE_URL}: passwords and mail would travel unencrypted."
+        hint = f"Put a proxy with TLS in front (docs/production.md), then set SITE_URL=https://{site_host()}"
+        found.append(Warning(words, hint=hint, id="omnicrm.W006"))
+    return found
+
+
+@register(Tags.files)
+def media_root(**_: Any) -> list[CheckMessage]:
+    """Uploads wait there until they are read. It is made on first use, if the folder above lets us."""
+    folder = nearest(Path(settings.MEDIA_ROOT))
+    if settings.STORAGES["default"]["BACKEND"] != FILES or os.access(folder, os.W_OK | os.X_OK):
+        return []
+    words = f"{settings.MEDIA_ROOT} cannot be written, so no file can be uploaded."
+    hint = f"Give this account the right to write {folder}, or set MEDIA_ROOT to a folder of its own."
+    return [Error(words, hint=hint, id="omnicrm.E007")]
+
+
+@register(Tags.database)
+def roles(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Who DATABASE_URL logs in as. Before a migration, and in `check --database default`."""
+    if "default" not in (databases or ()):
+        return []
+    app = str(dj_database_url.parse(settings.DATABASE_URL).get("USER", ""))
+    return [*role_is_bound(app), *owner_is_somebody_else(app)]
+
+
+def role_is_bound(app: str) -> list[CheckMessage]:
+    """Row-level security holds for the role that serves requests."""
+    hint = "Let DATABASE_URL log in as omnicrm_app; `manage.py setup_database` makes that role."
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = %s", [app])
+        exempt = (cursor.fetchone() or (False,))[0]
+        cursor.execute("SELECT count(*) FROM pg_tables WHERE tableowner = %s", [app])
+        (tables,) = cursor.fetchone()
+    if exempt:
+        words = f"DATABASE_URL logs in as {app}, which row-level security does not bind: it sees everybody's data."
+        return [Error(words, hint=hint, id="omnicrm.E008")]
+    if tables:
+        words = f"DATABASE_URL logs in as {app}, which owns {tables} tables and could lift their protection."
+        return [Error(words, hint=hint, id="omnicrm.E009")]
+    return []
+
+
+def owner_is_somebody_else(app: str) -> list[CheckMessage]:
+    """Only `migrate` needs the owner, so web and workers may well go without its URL."""
+    if not env.secret("DATABASE_URL") or env.secret("DATABASE_OWNER_URL"):
+        return []
+    words = f"DATABASE_OWNER_URL is not set, and {app} may change no table, so nothing can be migrated."
+    hint = "For `migrate`, set DATABASE_OWNER_URL to the URL of omnicrm_owner; `manage.py setup_database` tells it."
+    return [Warning(words, hint=hint, id="omnicrm.W010")]
+
+
+def site_host() -> str:
+    """The host of SITE_URL as requests name it: without a port, IPv6 in brackets."""
+    host = urlsplit(settings.SITE_URL).hostname or ""
+    return f"[{host}]" if ":" in host else host
+
+
+def nearest(path: Path) -> Path:
+    """The path itself, or the folder above it in which it would be made."""
+    return path if path.exists() or path.parent == path else nearest(path.parent)

@@ -1,0 +1,247 @@
+"""What the environment can say, what is wrong with it, and that every setting is written down."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
+
+from omnicrm import checks, env
+
+ROOT = Path(__file__).resolve().parent.parent
+GLOSSARY = ROOT / ".env.example"
+NOT_OURS = {"DJANGO_SETTINGS_MODULE", "NO_COLOR"}
+KEY = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOP"
+PRODUCTION = {
+    "DATABASE_URL": "postgresql://omnicrm_app:x@db.example.org/omnicrm",
+    "DATABASE_OWNER_URL": "postgresql://omnicrm_owner:x@db.example.org/omnicrm",
+    "REDIS_URL": "redis://redis.example.org/0",
+    "SECRET_KEY": KEY,
+    "SITE_URL": "https://crm.example.org",
+    "ALLOWED_HOSTS": "crm.example.org",
+}
+
+# --- readers
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [("1", True), ("TRUE", True), (" yes ", True), ("on", True), ("0", False), ("off", False), ("", False)],
+)
+def test_a_flag(monkeypatch: pytest.MonkeyPatch, value: str, found: bool) -> None:
+    monkeypatch.setenv("X", value)
+    assert env.flag("X", default=not found) is found
+
+
+def test_what_is_not_set_is_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("X", "X_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    assert (env.flag("X"), env.flag("X", default=True)) == (False, True)
+    assert (env.text("X"), env.text("X", "a")) == ("", "a")
+    assert env.number("X", 7) == 7
+    assert (env.listing("X"), env.listing("X", "a,b")) == ([], ["a", "b"])
+    assert (env.secret("X"), env.secret("X", "a")) == ("", "a")
+
+
+@pytest.mark.parametrize(("value", "found"), [("0", 0), (" 12 ", 12), ("", 7), ("  ", 7)])
+def test_a_number(monkeypatch: pytest.MonkeyPatch, value: str, found: int) -> None:
+    monkeypatch.setenv("X", value)
+    assert env.number("X", 7) == found
+
+
+def test_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("X", " a , b ,, ")
+    assert env.listing("X", "c") == ["a", "b"]
+    assert env.text("X") == "a , b ,,"
+
+
+def test_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("hidden\n")
+    monkeypatch.setenv("X", "plain")
+    assert env.secret("X") == "plain"
+    monkeypatch.setenv("X_FILE", str(file))
+    assert env.secret("X") == "hidden"
+
+
+@pytest.mark.parametrize(
+    ("reader", "name", "value", "sentence"),
+    [
+        (env.flag, "X", "maybe", "X='maybe' is neither yes nor no. Write X=1 or X=0."),
+        (lambda name: env.number(name, 7), "X", "-1", "X='-1' must be a whole number, 0 or more."),
+        (lambda name: env.number(name, 7, least=1), "X", "0", "X='0' must be a whole number, 1 or more."),
+        (lambda name: env.number(name, 7), "X", "1.5", "X='1.5' must be a whole number, 0 or more."),
+        (env.secret, "X_FILE", "/nowhere", "X_FILE='/nowhere' cannot be read: No such file or directory."),
+    ],
+)
+def test_what_is_wrong_is_refused(
+    monkeypatch: pytest.MonkeyPatch, reader: Any, name: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ImproperlyConfigured, match=f"^{re.escape(sentence)}$"):
+        reader("X")
+
+
+# --- every setting is written down
+
+
+def variables(tree: ast.AST) -> set[str]:
+    """The names in `env.text("NAME")`, `os.environ.get("NAME")` and `is_embedded("NAME")`."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            caller = ast.unparse(node.func)
+            if re.fullmatch(r"env\.\w+|os\.environ\.(get|setdefault)|is_embedded", caller):
+                found.add(str(node.args[0].value))
+    return found
+
+
+def test_every_setting_stands_in_the_example_with_a_comment() -> None:
+    read: set[str] = set()
+    for app in ("omnicrm", "contacts", "integrations", "jobs", "ai"):
+        for file in (ROOT / app).rglob("*.py"):
+            read |= variables(ast.parse(file.read_text()))
+    lines = GLOSSARY.read_text().splitlines()
+    setting = re.compile(r"(?:# )?([A-Z][A-Z0-9_]+)=\S*")
+    written, undescribed = set(), set()
+    for above, line in zip(["", *lines], lines, strict=False):
+        if match := setting.fullmatch(line):
+            written.add(match[1])
+            if not above.startswith("# ") and not setting.fullmatch(above):
+                undescribed.add(match[1])
+    compose = {"ADMIN_DB_PASSWORD", "OWNER_DB_PASSWORD", "APP_DB_PASSWORD"}
+    assert read - NOT_OURS == written - compose
+    assert undescribed == set()
+    assert compose <= set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yml").read_text()))
+
+
+# --- system checks
+
+
+def ids(*, deploy: bool = False, tags: list[str] | None = None) -> dict[str, str]:
+    """Our findings: id → the hint."""
+    found = run_checks(include_deployment_checks=deploy, tags=tags or ["security", "files"])
+    return {str(message.id): str(message.hint) for message in found if str(message.id).startswith("omnicrm.")}
+
+
+@pytest.fixture
+def sound(settings: Any, tmp_path: Path) -> Any:
+    settings.SECRET_KEY, settings.DEBUG = KEY, False
+    settings.SITE_URL, settings.ALLOWED_HOSTS = "https://crm.example.org", ["crm.example.org"]
+    settings.MEDIA_ROOT = tmp_path / "to be made" / "media"
+    return settings
+
+
+def test_nothing_is_wrong_with_sound_settings(sound: Any) -> None:
+    assert ids(deploy=True) == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "finding", "hint"),
+    [
+        ({"SECRET_KEY": ""}, "omnicrm.E001", "Set SECRET_KEY to what `openssl rand -hex 32` prints"),
+        ({"SECRET_KEY": "short"}, "omnicrm.E002", "Set SECRET_KEY to what `openssl rand -hex 32` prints"),
+        ({"ALLOWED_HOSTS": ["localhost"]}, "omnicrm.E003", "Set ALLOWED_HOSTS=localhost,crm.example.org"),
+        ({"ALLOWED_HOSTS": []}, "omnicrm.E003", "Set ALLOWED_HOSTS=crm.example.org"),
+        ({"DEBUG": True}, "omnicrm.E004", "Remove DEBUG, or set it to 0."),
+        ({"ALLOWED_HOSTS": ["*"]}, "omnicrm.W005", "Set ALLOWED_HOSTS=crm.example.org"),
+        (
+            {"SITE_URL": "http://crm.example.org"},
+            "omnicrm.W006",
+            "Put a proxy with TLS in front (docs/production.md), then set SITE_URL=https://crm.example.org",
+        ),
+    ],
+)
+def test_what_is_wrong_is_found(sound: Any, changes: dict[str, Any], finding: str, hint: str) -> None:
+    for name, value in changes.items():
+        setattr(sound, name, value)
+    found = ids(deploy=True)
+    assert list(found) == [finding]
+    assert found[finding].startswith(hint)
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "[::1]:8000"])
+def test_one_machine_needs_no_tls(sound: Any, host: str) -> None:
+    sound.SITE_URL, sound.ALLOWED_HOSTS = f"http://{host}", ["localhost", "127.0.0.1", "[::1]"]
+    assert ids(deploy=True) == {}
+    sound.DEBUG = True
+    assert ids(deploy=True) == {}
+
+
+def test_a_folder_that_cannot_be_written(sound: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks.os, "access", lambda path, mode: False)  # root may write everywhere
+    folder = Path(sound.MEDIA_ROOT).parent.parent
+    assert ids() == {
+        "omnicrm.E007": f"Give this account the right to write {folder}, or set MEDIA_ROOT to a folder of its own."
+    }
+    sound.STORAGES = {**sound.STORAGES, "default": {"BACKEND": "storages.backends.s3.S3Storage"}}
+    assert ids() == {}
+
+
+@pytest.mark.django_db
+def test_the_role_of_the_tests_is_the_right_one() -> None:
+    assert [message.id for message in checks.roles(databases=["default"])] == []
+    assert checks.roles() == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("role", "finding"), [("postgres", "omnicrm.E008"), ("omnicrm_owner", "omnicrm.E009")]
+)
+def test_the_wrong_role_is_found(settings: Any, role: str, finding: str) -> None:
+    with connection.cursor() as cursor:  # whoever the superuser of this server is
+        cursor.execute("SELECT rolname FROM pg_roles WHERE rolsuper ORDER BY oid LIMIT 1")
+        (superuser,) = cursor.fetchone()
+    settings.DATABASE_URL = f"postgresql://{superuser if role == 'postgres' else role}@host/omnicrm"
+    (message,) = checks.roles(databases=["default"])
+    assert message.id == finding
+    assert "manage.py setup_database" in str(message.hint)
+
+
+@pytest.mark.django_db
+def test_migrations_need_the_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://omnicrm_app@host/omnicrm")
+    monkeypatch.delenv("DATABASE_OWNER_URL", raising=False)
+    (message,) = checks.roles(databases=["default"])
+    assert (message.id, message.msg) == (
+        "omnicrm.W010",
+        "DATABASE_OWNER_URL is not set, and omnicrm_app may change no table, so nothing can be migrated.",
+    )
+
+
+# --- the whole, as it starts on a server
+
+
+def check(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: os.environ[name] for name in ("PATH", "OMNICRM_DATA") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, str(ROOT / "manage.py"), "check", *arguments],
+        env=kept | PRODUCTION | changes,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_server_is_clean() -> None:
+    done = check("--deploy", "--fail-level", "DEBUG")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_server_without_a_key_does_not_start() -> None:
+    done = check(SECRET_KEY="")
+    assert done.returncode == 1
+    assert (
+        "SECRET_KEY is not set.\n\tHINT: Set SECRET_KEY to what `openssl rand -hex 32` prints" in done.stderr
+    )
+    assert "Traceback" not in done.stderr
