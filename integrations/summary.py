@@ -29,8 +29,11 @@ def plan_summary(batch: Batch) -> dict[str, Any]:
 
 
 def result_summary(batch: Batch) -> dict[str, Any]:
-    """What was done, counted from the rows themselves."""
-    return {"batch_id": str(batch.pk), "state": batch.state, **batch.totals.get("result", counted(batch))}
+    """What was done, counted from the rows themselves. In the owner's name."""
+    result = dict(batch.totals.get("result") or counted(batch))
+    if batch.error:
+        result["errors"] = [{"position": None, "reason": batch.error}, *result["errors"]]
+    return {"batch_id": str(batch.pk), "state": batch.state, **result}
 
 
 def counted(batch: Batch) -> dict[str, Any]:

@@ -6,21 +6,31 @@ import os
 import time
 from collections.abc import Callable
 
+from django.conf import settings
+
 from jobs.models import Batch
 from jobs.runner import run_one
+from jobs.sweep import reap
 from omnicrm.acting import acting_as
 
 IDLE_SECONDS = 0.2
 
 
 def work_until_settled(batch: Batch, *, tell: Callable[[Batch], None] | None = None) -> Batch:
-    """Run the owner's jobs until this batch has nothing left to do; its last state. `tell` hears of progress."""
-    worker = f"command-{os.getpid()}"
+    """Run the owner's jobs until this batch has nothing left to do; its last state. `tell` hears of progress.
+
+    A job whose worker has died elsewhere is taken back when its lease runs out, and done here.
+    """
+    worker, swept = f"command-{os.getpid()}", 0.0
     while not (batch := reload(batch)).is_finished:
         if tell:
             tell(batch)
-        if run_one(None, worker, user=batch.user_id) is None:
-            time.sleep(IDLE_SECONDS)
+        if run_one(None, worker, user=batch.user_id) is not None:
+            continue
+        if time.monotonic() - swept > settings.JOB_SWEEP_SECONDS:
+            reap()
+            swept = time.monotonic()
+        time.sleep(IDLE_SECONDS)
     return batch
 
 

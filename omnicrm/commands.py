@@ -7,8 +7,12 @@ import sys
 from argparse import ArgumentParser
 from typing import Any, NoReturn
 
-from django.core.management.base import BaseCommand, CommandError
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db import OperationalError, ProgrammingError, connection
+from psycopg.errors import UndefinedColumn, UndefinedTable
 
 from omnicrm.models import User
 
@@ -22,6 +26,8 @@ class JsonCommand(BaseCommand):
     With `--json` that is one JSON object on stdout, and nothing else is; without, it is `words`. Exit code 0 says
     done, 1 refused or failed, 2 that the arguments were wrong; `{"error": …}` is the object of a refusal.
     """
+
+    uses_database = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", dest="as_json", help="One JSON object on stdout.")
@@ -37,17 +43,58 @@ class JsonCommand(BaseCommand):
         """False prints the result all the same and ends with exit code 1."""
         return True
 
-    def handle(self, *args: Any, as_json: bool = False, **options: Any) -> None:
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        complain = parser.error
+
+        def error(message: str) -> None:
+            if "--json" in sys.argv:
+                self.stdout.write(json.dumps({"error": f"{message}. See manage.py help {subcommand}"}))
+            complain(message)
+
+        parser.error = error  # type: ignore[method-assign]
+        return parser
+
+    def execute(self, *args: Any, as_json: bool = False, **options: Any) -> str | None:
         try:
-            result = self.run(**options)
+            return super().execute(*args, as_json=as_json, **options)
         except CommandError as error:
             if as_json:
                 self.stdout.write(json.dumps({"error": str(error)}))
             raise
-        written = json.dumps(result, cls=DjangoJSONEncoder) if as_json else self.words(result)
-        self.stdout.write(written)
+
+    def handle(self, *args: Any, as_json: bool = False, **options: Any) -> None:
+        try:
+            if self.uses_database:
+                fill_empty_database()
+            result = self.run(**options)
+        except (OperationalError, ProgrammingError) as error:
+            if not (sentence := explained(error)):
+                raise
+            raise CommandError(sentence) from error
+        self.stdout.write(json.dumps(result, cls=DjangoJSONEncoder) if as_json else self.words(result))
         if not self.succeeded(result):
             sys.exit(REFUSED)
+
+
+def fill_empty_database() -> None:
+    """The first command of an embedded installation makes the tables, so that no order has to be known."""
+    if settings.EMBEDDED_DATABASE:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT to_regclass('django_migrations') IS NULL")
+            (is_empty,) = cursor.fetchone()
+        if is_empty:
+            call_command("migrate", verbosity=0)
+
+
+def explained(error: Exception) -> str:
+    """What to do about a database that is not there or not migrated; empty where the fault is ours."""
+    if isinstance(error.__cause__, UndefinedTable | UndefinedColumn):
+        return "The database is older than this version of OmniCRM. Run: manage.py migrate"
+    if isinstance(error, OperationalError) and connection.connection is None:
+        reason = str(error).strip().splitlines()[0]
+        return f"Postgres does not let us in ({reason}). Run: manage.py doctor"
+    return ""
 
 
 def refuse(sentence: str, code: int = REFUSED) -> NoReturn:

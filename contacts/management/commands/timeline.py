@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
 from contacts.matching import normalize_email
 from contacts.models import Contact, ContactIdentity
 from contacts.timeline import Moment, page
 from omnicrm.acting import acting_as
-from omnicrm.commands import JsonCommand, Result, refuse, user_by_email
+from omnicrm.commands import BAD_ARGUMENTS, JsonCommand, Result, refuse, user_by_email
 
-SNIPPET = 300
+SNIPPET, MOST = 300, 10_000
 
 
 class Command(JsonCommand):
@@ -21,7 +21,7 @@ class Command(JsonCommand):
         super().add_arguments(parser)
         parser.add_argument("--user", required=True, metavar="EMAIL")
         parser.add_argument("--contact", required=True, metavar="EMAIL")
-        parser.add_argument("--limit", type=int, default=50)
+        parser.add_argument("--limit", type=positive, default=50, metavar="N")
 
     def run(self, *, user: str, contact: str, limit: int, **options: Any) -> Result:
         owner = user_by_email(user)
@@ -31,11 +31,19 @@ class Command(JsonCommand):
             )
             found = Contact.objects.for_user(owner).filter(pk__in=rows.values("contact_id")).first()
             if found is None:
-                refuse(f"No contact of {user} has the address {contact}. Look for them on /contacts/.")
-            shown = page(found, limit=max(1, min(limit, 10_000)))
+                sentence = f"No contact of {user} has the address {contact}. Look for them on /contacts/."
+                refuse(sentence, BAD_ARGUMENTS)
+            shown = page(found, limit=limit)
             moments = [one for _, rows in shown.groups for head in rows for one in (head, *head.earlier)]
             moments.sort(key=lambda moment: moment.position, reverse=True)
             return {"contact": found.display_name, "items": [item(moment) for moment in moments]}
+
+
+def positive(text: str) -> int:
+    """How many to show, MOST where it is more."""
+    if not text.isdecimal() or int(text) == 0:
+        raise ArgumentTypeError("must be a whole number, 1 or more")
+    return min(int(text), MOST)
 
 
 def item(moment: Moment) -> Result:
@@ -49,7 +57,7 @@ def item(moment: Moment) -> Result:
         "kind": row.kind,
         "direction": row.direction,
         "subject": row.subject,
-        "snippet": getattr(row, "said", "")[:SNIPPET],
+        "snippet": moment.snippet[:SNIPPET],
         "thread": row.thread_key,
         "source": row.source,
     }

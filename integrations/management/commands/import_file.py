@@ -7,6 +7,8 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from django.core.management.base import CommandError
+
 from integrations.approval import Stale, approve
 from integrations.plan import Refused, start_plan_in_place
 from integrations.summary import plan_summary, result_summary
@@ -37,9 +39,20 @@ class Command(JsonCommand):
 
     def run(self, *, paths: list[Path], user: str, yes: bool, **options: Any) -> Result:
         owner = user_by_email(user)
+        for path in paths:
+            if not path.is_file():
+                refuse(f"There is no file {path}. Check the name.", BAD_ARGUMENTS)
         chosen = {key: options[key] for key in ("kind", "people", "include_suppressed")}
-        results = [self.one(owner, path, chosen, yes=yes) for path in paths]
-        return results[0] if len(results) == 1 else {"files": results}
+        if len(paths) == 1:
+            return self.one(owner, paths[0], chosen, yes=yes)
+        return {"files": [self.one_of_many(owner, path, chosen, yes=yes) for path in paths]}
+
+    def one_of_many(self, owner: User, path: Path, chosen: dict[str, Any], *, yes: bool) -> Result:
+        """A file that is refused does not keep the others from being imported."""
+        try:
+            return {"path": str(path), **self.one(owner, path, chosen, yes=yes)}
+        except CommandError as error:
+            return {"path": str(path), "state": "refused", "error": str(error)}
 
     def one(self, owner: User, path: Path, chosen: dict[str, Any], *, yes: bool) -> Result:
         batch = self.plan(owner, path, chosen)
@@ -53,17 +66,19 @@ class Command(JsonCommand):
                 approve(batch, batch.plan_hash)
             except Stale as stale:
                 refuse(str(stale))
-        return result_summary(work_until_settled(batch, tell=self.tell))
+        batch = work_until_settled(batch, tell=self.tell)
+        with acting_as(owner.pk):
+            return result_summary(batch)
 
     def plan(self, owner: User, path: Path, chosen: dict[str, Any]) -> Batch:
-        if not path.is_file():
-            refuse(f"There is no file {path}. Check the name.", BAD_ARGUMENTS)
         try:
             batch = work_until_settled(start_plan_in_place(owner, path, options=chosen), tell=self.tell)
         except Refused as refusal:
             refuse(str(refusal))
         if batch.state != Batch.State.PLANNED:
-            refuse(f"{path.name} could not be planned: {batch.error or batch.state}")
+            refuse(
+                f"{path.name} could not be planned ({batch.error or batch.state}). See /batches/{batch.pk}/"
+            )
         return batch
 
     def tell(self, batch: Batch) -> None:

@@ -6,9 +6,13 @@ from argparse import ArgumentParser
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
+
 from integrations.ledger import ledger, why
+from jobs.models import Batch
 from omnicrm.acting import acting_as
 from omnicrm.commands import BAD_ARGUMENTS, JsonCommand, Result, refuse, user_by_email
+from omnicrm.models import User
 
 
 class Command(JsonCommand):
@@ -25,7 +29,7 @@ class Command(JsonCommand):
     def run(self, *, user: str, batch: str | None, why: str | None, **options: Any) -> Result:
         owner = user_by_email(user)
         with acting_as(owner.pk):
-            result = ledger(owner.pk, as_id(batch) if batch else None)
+            result = ledger(owner.pk, batch_id(owner, batch) if batch else None)
             return result if why is None else {**result, "why": explain(owner.pk, why)}
 
     def succeeded(self, result: Result) -> bool:
@@ -36,8 +40,9 @@ def explain(user_id: UUID, wanted: str) -> list[dict[str, Any]]:
     return why(user_id, wanted) or [{"reason": f"No import has seen {wanted}."}]
 
 
-def as_id(text: str) -> UUID:
+def batch_id(owner: User, text: str) -> UUID:
+    """The id of one of the owner's batches, or a refusal."""
     try:
-        return UUID(text)
-    except ValueError:
-        refuse(f"{text} is not a batch's id. List them on /batches/.", BAD_ARGUMENTS)
+        return Batch.objects.for_user(owner).get(pk=text).pk
+    except (Batch.DoesNotExist, ValidationError):
+        refuse(f"{owner} has no batch {text}. List them on /batches/.", BAD_ARGUMENTS)

@@ -19,7 +19,8 @@ class Command(JsonCommand):
     def run(self, *, batch: str, **options: Any) -> Result:
         found = batches.find_batch(batch)
         if found.state not in batches.CANCELLABLE and not found.cancel_requested_at:
-            refuse(f"This batch is {found.state} already. To take it back, run: manage.py undo_batch {batch}")
+            wish = f" To take it back, run: manage.py undo_batch {batch}" if found.is_undoable else ""
+            refuse(f"This batch is {found.state} already, so there is nothing to stop.{wish}")
         stopped = batches.cancel(found)
         with acting_as(found.user_id):
             jobs = Job.objects.for_user(found.user_id).filter(batch=found)

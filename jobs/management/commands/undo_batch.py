@@ -12,6 +12,14 @@ from jobs.undo import NotUndoable, start_undo
 from omnicrm.acting import acting_as
 from omnicrm.commands import JsonCommand, Result, refuse
 
+NEXT = {
+    Batch.State.UNDONE: "It is taken back already; there is nothing left to do.",
+    Batch.State.PLANNED: "A plan has written nothing; to throw it away, run: manage.py cancel_batch {}",
+    Batch.State.PLANNING: "To stop it, run: manage.py cancel_batch {}",
+    Batch.State.APPROVED: "To stop it first, run: manage.py cancel_batch {}",
+    Batch.State.RUNNING: "To stop it first, run: manage.py cancel_batch {}",
+}
+
 
 class Command(JsonCommand):
     help = "Take back all that a batch did: remove what it made, restore what it changed, list what stays and why."
@@ -22,11 +30,8 @@ class Command(JsonCommand):
 
     def run(self, *, batch: str, **options: Any) -> Result:
         found = find_batch(batch)
-        with acting_as(found.user_id):
-            try:
-                start_undo(found)
-            except NotUndoable as refusal:
-                refuse(str(refusal))
+        if found.state != Batch.State.UNDOING:  # else somebody was interrupted, and we go on
+            self.start(found)
         done = work_until_settled(found)
         undone = done.totals.get("undo", {})
         return {
@@ -37,6 +42,13 @@ class Command(JsonCommand):
             "restored": undone.get("restored", 0),
             "kept": undone.get("kept", []),
         }
+
+    def start(self, batch: Batch) -> None:
+        with acting_as(batch.user_id):
+            try:
+                start_undo(batch)
+            except NotUndoable as refusal:
+                refuse(f"{refusal} {NEXT.get(Batch.State(batch.state), '').format(batch.pk)}".strip())
 
     def succeeded(self, result: Result) -> bool:
         return bool(result["state"] == Batch.State.UNDONE)

@@ -11,7 +11,7 @@ from typing import Any
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 
 from omnicrm.commands import BAD_ARGUMENTS, JsonCommand, Result, refuse
 from omnicrm.models import User
@@ -19,7 +19,8 @@ from omnicrm.models import User
 
 class Command(JsonCommand):
     help = (
-        "Make an account. The password is read from stdin, asked for, or (with --json) made up and printed."
+        "Make an account. The password is asked for; with --password-stdin it is read from there; and where "
+        "nobody can be asked it is made up and printed."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -38,7 +39,8 @@ class Command(JsonCommand):
             refuse(" ".join(error.messages), BAD_ARGUMENTS)
         user.set_password(password)
         try:
-            user.save()
+            with transaction.atomic():
+                user.save()
         except IntegrityError:
             refuse(f"{user.email} has an account already. Sign in, or choose another address.")
         result: Result = {"id": str(user.pk), "email": user.email, "staff": staff}

@@ -2,42 +2,52 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from argparse import ArgumentParser
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 import psycopg
-from django.core.management.base import BaseCommand, CommandError
 
 from omnicrm import database, env
+from omnicrm.commands import BAD_ARGUMENTS, JsonCommand, Result, refuse
 from omnicrm.embedded.home import DATABASE
 
 
-class Command(BaseCommand):
+class Command(JsonCommand):
     help = (
         "Make the roles, the database and its extensions on a Postgres of your own; again does no harm. "
         "Passwords are taken from DATABASE_URL and DATABASE_OWNER_URL where these are set, else made and shown once."
     )
     requires_system_checks = ()
+    uses_database = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("url", nargs="?", help="an administrator's URL; better in DATABASE_ADMIN_URL")
-        parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+        super().add_arguments(parser)
+        parser.add_argument("url", nargs="?", help="An administrator's URL; better in DATABASE_ADMIN_URL.")
 
-    def handle(self, *, url: str | None, json: bool, **options: Any) -> None:
+    def run(self, *, url: str | None, **options: Any) -> Result:
         admin = url or env.secret("DATABASE_ADMIN_URL")
         if not admin:
-            raise CommandError(
+            refuse(
                 "Say which Postgres: DATABASE_ADMIN_URL=postgresql://postgres:password@host/postgres "
-                "manage.py setup_database"
+                "manage.py setup_database",
+                BAD_ARGUMENTS,
             )
         try:
-            answer = set_up(admin)
+            return set_up(admin)
         except (database.SetupRefused, psycopg.Error) as error:
-            raise CommandError(str(error).strip()) from None
-        self.stdout.write(as_json(answer) if json else in_words(answer))
+            refuse(str(error).strip())
+
+    def words(self, result: Result) -> str:
+        made = ", ".join(result["made"]) or "nothing; everything was there"
+        lines = [f"Made on Postgres {result['postgres']}: {made}."]
+        if result["set"]:
+            lines += ["Set these (shown once), then run `manage.py migrate`:"]
+            lines += [f"{variable}={url}" for variable, url in result["set"].items()]
+        else:
+            lines += ["DATABASE_URL and DATABASE_OWNER_URL are set. Next: `manage.py migrate`."]
+        return "\n".join(lines)
 
 
 def set_up(admin: str) -> dict[str, Any]:
@@ -70,9 +80,7 @@ def given_password(variable: str, role: str) -> str | None:
     """The password that our own settings will log in with; they must name the roles that we make."""
     url = urlsplit(env.secret(variable))
     if url.username not in (None, role):
-        raise CommandError(
-            f"{variable} logs in as {url.username}; it must be {role}. Correct it and run this again."
-        )
+        refuse(f"{variable} logs in as {url.username}; it must be {role}. Correct it and run this again.")
     return unquote(url.password) if url.password else None
 
 
@@ -82,18 +90,3 @@ def role_url(admin: str, role: str, password: str, name: str) -> str:
     return f"postgresql://{role}:{quote(password, safe='')}@{host}/{name}" + (
         f"?{place.query}" if place.query else ""
     )
-
-
-def as_json(answer: dict[str, Any]) -> str:
-    return json.dumps(answer)
-
-
-def in_words(answer: dict[str, Any]) -> str:
-    made = ", ".join(answer["made"]) or "nothing; everything was there"
-    lines = [f"Made on Postgres {answer['postgres']}: {made}."]
-    if answer["set"]:
-        lines += ["Set these (shown once), then run `manage.py migrate`:"]
-        lines += [f"{variable}={url}" for variable, url in answer["set"].items()]
-    else:
-        lines += ["DATABASE_URL and DATABASE_OWNER_URL are set. Next: `manage.py migrate`."]
-    return "\n".join(lines)
