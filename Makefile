@@ -35,7 +35,7 @@ run: $(INSTALLED) ## Postgres, Valkey, migrations, web, worker and beat in the f
 	@exec $(MANAGE) up
 
 test: $(INSTALLED) ## all tests, on servers of their own; ARGS="-k undo" picks some
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadgroup $(ARGS)
 
 e2e: $(INSTALLED) ## the tests in a browser
 	@$(PY) -m pytest -m e2e $(ARGS)

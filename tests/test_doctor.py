@@ -21,6 +21,7 @@ def test_a_sound_installation_says_so() -> None:
     with pytest.raises(SystemExit) as left:
         call_command("doctor", "--json", stdout=out)
     answer = json.loads(out.getvalue())
+    assert [finding for finding in answer["findings"] if finding["state"] == "wrong"] == []
     assert (left.value.code, answer["ok"]) == (0, True)
     found = {finding["name"]: finding["state"] for finding in answer["findings"]}
     sound = ("python", "data_folder", "postgres", "roles", "extensions", "migrations", "valkey")

@@ -16,6 +16,7 @@ from psycopg.conninfo import make_conninfo
 from omnicrm import database
 from omnicrm.owned import OwnedManager, OwnedQuerySet
 from tests.isolation.census import OWNED
+from tests.conftest import TEMPLATE
 from tests.isolation.site import Address, addresses
 from tests.isolation.visiting import Visitor, attempt, leaks, visitor
 from tests.isolation.world import ALICE_HERSELF, World, make_world, objections
@@ -43,7 +44,7 @@ def open_database(django_db_setup: None, django_db_blocker: Any) -> Iterator[str
     name = f"{connection.settings_dict['NAME']}_open"
     with django_db_blocker.unblock():
         connection.close()
-    clone_database(connection.settings_dict["NAME"], name)
+    clone_database(TEMPLATE, name)  # nobody is ever in it, as a copy demands
     with psycopg.connect(make_conninfo(os.environ["DATABASE_ADMIN_URL"], dbname=name)) as admin:
         for model in OWNED:
             table = sql.Identifier(model._meta.db_table)
