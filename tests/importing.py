@@ -46,7 +46,9 @@ def letter(
     headers: str = "",
 ) -> str:
     """One message of an mbox. `answers` is the number of the message it replies to."""
-    reply = f"In-Reply-To: <m{answers}@example.com>\nReferences: <m{answers}@example.com>\n" if answers else ""
+    reply = (
+        f"In-Reply-To: <m{answers}@example.com>\nReferences: <m{answers}@example.com>\n" if answers else ""
+    )
     return (
         f"From x@example.com Mon Jan  5 10:{number % 60:02d}:00 2026\n"
         f"From: {sender}\nTo: {to}\nSubject: {subject}\nMessage-ID: <m{number}@example.com>\n"

@@ -45,7 +45,11 @@ def digests(user: User) -> dict[str, str]:
     found = {}
     with acting_as(user.pk), connection.cursor() as cursor:
         for model in apps.get_models():
-            if issubclass(model, OwnedModel) and model not in HISTORY and model._meta.label != "integrations.SourceFile":
+            if (
+                issubclass(model, OwnedModel)
+                and model not in HISTORY
+                and model._meta.label != "integrations.SourceFile"
+            ):
                 cursor.execute(
                     f"SELECT md5(coalesce(string_agg(t::text, '' ORDER BY id), '')) FROM {model._meta.db_table} t"
                 )
@@ -67,7 +71,9 @@ def archive(tmp_path: Path) -> Path:
     return mailbox(
         tmp_path / "archive.mbox",
         letter(1),
-        letter(2, sender="alice@example.org", to="Ada Lovelace <ada@example.com>", answers=1, subject="Re: Hello"),
+        letter(
+            2, sender="alice@example.org", to="Ada Lovelace <ada@example.com>", answers=1, subject="Re: Hello"
+        ),
         letter(3, sender='"Babbage, Charles" <charles@example.com>', subject="Engines"),
         letter(4, sender="News <news@example.net>", headers="List-Unsubscribe: <mailto:off@example.net>\n"),
         letter(1),
@@ -164,8 +170,14 @@ def test_another_archive_is_unharmed_by_an_undo(alice: User, tmp_path: Path) -> 
     import_file(alice, two)
     undone = take_back(first)
     with acting_as(alice.pk):
-        assert set(rows(alice, Interaction).values_list("source_key", flat=True)) == {"m2@example.com", "m3@example.com"}
-        assert set(rows(alice, Contact).values_list("primary_email", flat=True)) == {"ada@example.com", "charles@example.com"}
+        assert set(rows(alice, Interaction).values_list("source_key", flat=True)) == {
+            "m2@example.com",
+            "m3@example.com",
+        }
+        assert set(rows(alice, Contact).values_list("primary_email", flat=True)) == {
+            "ada@example.com",
+            "charles@example.com",
+        }
     assert Counter(kept["what"] for kept in undone.totals["undo"]["kept"]) == {
         "contacts.interaction": 1, "contacts.contact": 1, "contacts.contactidentity": 2,
     }  # fmt: skip
@@ -230,7 +242,12 @@ def test_equal_files_and_data_have_equal_plans(alice: User, archive: Path) -> No
     first, second = plan(alice, archive), plan(alice, archive)
     with acting_as(alice.pk):
         items = [
-            list(rows(alice, PlanItem).filter(batch=b).order_by("seq").values_list("seq", "external_id", "outcome", "data"))
+            list(
+                rows(alice, PlanItem)
+                .filter(batch=b)
+                .order_by("seq")
+                .values_list("seq", "external_id", "outcome", "data")
+            )
             for b in (first, second)
         ]
     assert items[0] == items[1]
@@ -279,7 +296,11 @@ def test_cards_make_people_and_add_to_them(alice: User, tmp_path: Path) -> None:
     done = carry_out(batch)
     with acting_as(alice.pk):
         grace = rows(alice, Contact).get()
-        assert (grace.job_title, grace.company.name, grace.primary_phone) == ("Rear Admiral", "Sample Navy", "+1 202 555 0143")
+        assert (grace.job_title, grace.company.name, grace.primary_phone) == (
+            "Rear Admiral",
+            "Sample Navy",
+            "+1 202 555 0143",
+        )
         assert rows(alice, Note).get().text == "Found the moth."
         assert rows(alice, Tag).get().name == "Friends"
     assert plan(alice, path).totals["reasons"] == {"already_here": 1}

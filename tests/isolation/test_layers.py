@@ -15,8 +15,8 @@ from psycopg.conninfo import make_conninfo
 
 from omnicrm import database
 from omnicrm.owned import OwnedManager, OwnedQuerySet
-from tests.isolation.census import OWNED
 from tests.conftest import TEMPLATE
+from tests.isolation.census import OWNED
 from tests.isolation.site import Address, addresses
 from tests.isolation.visiting import Visitor, attempt, leaks, visitor
 from tests.isolation.world import ALICE_HERSELF, World, make_world, objections
