@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 
 PEOPLE = [
-    ("everyone", "Everybody who wrote to me, and everybody I wrote to"),
+    ("everyone", "Everybody I had mail or meetings with"),
     ("written_to", "Only people I wrote to"),
     ("nobody", "Nobody new: only add to people I know"),
 ]
@@ -20,6 +22,12 @@ class ImportForm(forms.Form):
     people = forms.ChoiceField(
         choices=PEOPLE, required=False, initial="everyone", label="Who becomes a contact"
     )
+
+    def __init__(self, *args: Any, no_file: str = "", **kwargs: Any) -> None:
+        """`no_file`: why there is none, where that is known better than "no file has arrived"."""
+        super().__init__(*args, **kwargs)
+        if no_file:
+            self.fields["file"].error_messages["required"] = no_file
 
     def clean_people(self) -> str:
         return self.cleaned_data["people"] or "everyone"

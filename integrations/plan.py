@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
 
-from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import transaction
@@ -21,6 +19,7 @@ from integrations.files import kinds
 from integrations.models import SourceFile
 from integrations.readers import NORMALIZER
 from integrations.sources import Me, sources
+from integrations.uploading import refusal
 from jobs.models import Batch, Job
 from jobs.queue import enqueue
 from jobs.runner import JobContext
@@ -33,8 +32,6 @@ MATCHER = 1
 
 MAX_WHOLE = 200_000_000
 """Bytes of a calendar, card file or spreadsheet, which are parsed as a whole."""
-FREE_DISK = 500_000_000
-"""Bytes of disk that stay free whatever is uploaded."""
 
 
 class Refused(Exception):
@@ -92,24 +89,14 @@ def head_of(uploaded: File[Any]) -> bytes:
 
 def refuse_or_kind(file: Handed, asked: str, *, stored: bool = True) -> str:
     """The kind to read it as. Raises Refused for what cannot or should not be read."""
-    if file.size > settings.MAX_UPLOAD:
-        raise Refused(
-            f"{file.name} is {file.size / 1e9:.1f} GB, and the limit is {settings.MAX_UPLOAD / 1e9:.1f} GB. "
-            "Split the archive, or raise MAX_UPLOAD."
-        )
-    free = shutil.disk_usage(existing(settings.MEDIA_ROOT)).free
-    if stored and free < file.size + FREE_DISK:
-        raise Refused(f"There is not enough free disk space for {file.name}. Free some, then try again.")
+    if why := refusal(file.size, file.name, copies=int(stored)):
+        raise Refused(why)
     kind = asked if asked in sources else kinds.detect(file.head, file.name)
-    if why := (not kind or kind not in sources) and kinds.refusal(file.head, file.name):
+    if kind not in sources and (why := kinds.refusal(file.head, file.name)):
         raise Refused(f"{file.name}: {why}")
     if kind != "mbox" and file.size > MAX_WHOLE:
         raise Refused(f"{file.name} is larger than {MAX_WHOLE // 1_000_000} MB. Split it into smaller files.")
     return kind
-
-
-def existing(path: Path) -> Path:
-    return path if path.exists() or path.parent == path else existing(path.parent)
 
 
 def plan_file(user: User, file: SourceFile, options: dict[str, Any]) -> Batch:

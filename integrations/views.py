@@ -35,7 +35,9 @@ def import_context(request: AuthedRequest, form: ImportForm) -> dict[str, Any]:
 @own_units
 def upload(request: AuthedRequest) -> HttpResponse:
     """Takes the file and plans its import. Opens its own transactions: reading a large file takes a while."""
-    form = ImportForm(request.POST, request.FILES)
+    sent = (request.POST, request.FILES)  # reads the body, or refuses to
+    refused_unread = getattr(request, "upload_refusal", "")
+    form = ImportForm(*sent, no_file=refused_unread)
     if form.is_valid():
         try:
             batch = start_plan(
@@ -46,7 +48,12 @@ def upload(request: AuthedRequest) -> HttpResponse:
         else:
             return go_to(request, reverse("batches:detail", args=[batch.pk]))
     with acting_as(request.user.pk):
-        return render(request, "integrations/import.html", import_context(request, form), status=422)
+        return render(
+            request,
+            "integrations/import.html",
+            import_context(request, form),
+            status=413 if refused_unread else 422,
+        )
 
 
 @require_POST

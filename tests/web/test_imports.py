@@ -178,6 +178,18 @@ def test_too_large(client: Client, settings: Settings, tmp_path: Path) -> None:
     assert b"raise MAX_UPLOAD" in answer.content
 
 
+def test_an_announced_size_is_refused_before_a_byte_is_stored(
+    client: Client, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MAX_UPLOAD = 1000
+    monkeypatch.setattr("tempfile.NamedTemporaryFile", None)  # nothing may be written
+    file = SimpleUploadedFile("mail.mbox", b"From a\n" * 50_000)
+    answer = client.post("/import/upload/", {"file": file})
+    assert answer.status_code == 413
+    assert b"Split the archive, or raise MAX_UPLOAD." in answer.content
+    assert b"No file has arrived" not in answer.content
+
+
 def test_the_sample_mailbox(client: Client, alice: User) -> None:
     address = client.post("/import/sample/").url  # type: ignore[attr-defined]
     work_until_settled(the_batch(alice))
