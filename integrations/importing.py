@@ -39,6 +39,7 @@ TABLES = [
     "integrations_provenance", "integrations_rawevent",
 ]  # fmt: skip
 """Postgres plans with what it knows of a table; after many new rows that is wrong, until somebody looks again."""
+WHOLE_FILE = "file"
 CARRIED_OUT = Q(outcome__in=["create", "update"]) | Q(reason="already_here")
 
 
@@ -215,5 +216,30 @@ def finish(batch: Batch) -> None:
     if batch.approved_at:
         batch.totals = {**batch.totals, "result": counted(batch)}
         batch.save(update_fields=["totals"])
+    file = source_file(batch)
+    if batch.state == Batch.State.DONE and sources[file.kind].whole:
+        keep_word_for_word(batch, file)
     if batch.state != Batch.State.FAILED:
-        forget_file(source_file(batch))
+        forget_file(file)
+
+
+def keep_word_for_word(batch: Batch, file: SourceFile) -> None:
+    """A file that was parsed as a whole is kept as it was: its entries alone are only what we understood."""
+    try:
+        with open_file(file) as stream:
+            payload = zlib.compress(stream.read(), 1)
+    except Refused:
+        return  # read in place, and moved away since; what we understood of it is kept all the same
+    kept = {
+        "kind": "file",
+        "payload": payload,
+        "verdict": RawEvent.KEPT,
+        "batch": batch,
+        "normalizer": NORMALIZER,
+    }
+    RawEvent.objects.for_user(batch.user_id).update_or_create(
+        source=file.source,
+        external_id=WHOLE_FILE,
+        defaults=kept,
+        create_defaults={**kept, "user_id": batch.user_id},
+    )

@@ -51,7 +51,9 @@ def read_raw_events(context: JobContext) -> Reading:
 def raw_events(batch: Batch, source: str, first: int, last: int) -> Iterable[RawEvent]:
     """What this source holds at these positions, whichever batch brought it."""
     rows = RawEvent.objects.for_user(batch.user_id).filter(source=source, position__range=(first, last))
-    return rows.exclude(kind="person").exclude(verdict__startswith="skipped").order_by("position")
+    return (
+        rows.exclude(kind__in=["person", "file"]).exclude(verdict__startswith="skipped").order_by("position")
+    )
 
 
 def read_one(reading: Reading, raw: RawEvent, source: Source, me: Me) -> None:

@@ -145,6 +145,6 @@ def once(events: list[EventDraft]) -> list[EventDraft]:
 def register_all() -> None:
     register(Source("mbox", "Mailbox archive", mailbox, full_email_draft, email_draft))
     register(Source("eml", "E-mail", single, full_email_draft, email_draft))
-    register(Source("ics", "Calendar", from_list(calendar), load))
-    register(Source("vcf", "Address cards", from_list(cards), load))
-    register(Source("csv", "Spreadsheet", from_list(rows), load))
+    register(Source("ics", "Calendar", from_list(calendar), load, whole=True))
+    register(Source("vcf", "Address cards", from_list(cards), load, whole=True))
+    register(Source("csv", "Spreadsheet", from_list(rows), load, whole=True))

@@ -50,6 +50,8 @@ class Source:
     """(payload, entry kind, me): what the entry says. Raises ValueError with a sentence when it says nothing."""
     brief: Callable[[bytes, str, Me], Draft] | None = None
     """The same as `draft` without what only the import needs, where that is quicker."""
+    whole: bool = False
+    """Whether the file is parsed as a whole, so that its entries alone are not what it said word for word."""
 
 
 sources: dict[str, Source] = {}

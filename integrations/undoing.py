@@ -61,10 +61,11 @@ def keep_away(batch: Batch, memory: dict[str, Any]) -> None:
             WITH gone AS (
                 UPDATE integrations_rawevent SET verdict = 'skipped:undone', payload = NULL, updated_at = now()
                 WHERE user_id = %(user)s AND batch_id = %(batch)s AND verdict IN ('kept', 'pending')
-                RETURNING source, external_id
+                RETURNING source, external_id, kind
             )
             INSERT INTO contacts_suppression (id, user_id, scope, key, source, reason, created_at, updated_at)
-            SELECT gen_random_uuid(), %(user)s, 'item', external_id, source, 'undone', now(), now() FROM gone
+            SELECT gen_random_uuid(), %(user)s, 'item', external_id, source, 'undone', now(), now()
+            FROM gone WHERE kind <> 'file'
             ON CONFLICT DO NOTHING
             """,
             values,

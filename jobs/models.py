@@ -174,7 +174,7 @@ class Job(OwnedModel):
     """One piece of work. This row is the truth; a broker message only says that there is some.
 
     A running job has a lease and a token; every commit of its worker checks the token, so a worker that lost
-    its lease can change nothing (RELIABILITY.md).
+    its lease can change nothing.
     """
 
     class State(models.TextChoices):

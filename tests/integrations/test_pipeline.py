@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -303,6 +304,8 @@ def test_cards_make_people_and_add_to_them(alice: User, tmp_path: Path) -> None:
         )
         assert rows(alice, Note).get().text == "Found the moth."
         assert rows(alice, Tag).get().name == "Friends"
+        kept = rows(alice, RawEvent).get(kind="file")
+        assert zlib.decompress(kept.payload).decode() == CARDS
     assert plan(alice, path).totals["reasons"] == {"already_here": 1}
     take_back(done)
     assert state(alice) == before
