@@ -34,9 +34,10 @@ WITH people AS (
         'thread-' || n / 3, 'bench', 'bench-' || n
     FROM generate_series(1, %(interactions)s) n RETURNING id, occurred_at, source_key
 )
-INSERT INTO contacts_participant (id, user_id, created_at, updated_at, interaction_id, identity_id, role, name, occurred_at)
+INSERT INTO contacts_participant (id, user_id, created_at, updated_at, interaction_id, identity_id, role, name, kind,
+    occurred_at)
 SELECT gen_random_uuid(), %(user)s, now(), now(), id,
-    ids[CASE WHEN n %% 2 = 0 THEN 1 ELSE 1 + n %% array_length(ids, 1) END], 'from', '', occurred_at
+    ids[CASE WHEN n %% 2 = 0 THEN 1 ELSE 1 + n %% array_length(ids, 1) END], 'from', '', 'email', occurred_at
 FROM (SELECT made.*, substr(source_key, 7)::int AS n FROM made) m, people
 """
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -21,8 +22,9 @@ from omnicrm.http import clean_text
 from omnicrm.models import User
 
 PAGE = 50
-COUNTED = 10_000
-"""How far matches are counted: beyond this the page says "more than"."""
+COUNTED = 1_000
+COUNTED_BY_WORD = 100
+"""How far people, and people who match a search, are counted: beyond this the page says "more than"."""
 
 COLUMNS = {"name": "sort_name", "last": "last_interaction_at", "created": "created_at"}
 DEFAULT_SORT = "name"
@@ -111,6 +113,7 @@ class PeopleList:
         ]
         return [Chip(words, self.address(**{name: ""})) for words, name in on if words]
 
+    @cached_property
     def matching(self) -> QuerySet[Contact]:
         """All who match, in no order."""
         rows: QuerySet[Contact] = Contact.objects.for_user(self.user).matching(self.words)
@@ -125,16 +128,21 @@ class PeopleList:
             rows = rows.filter(pk__in=tagged.values("contact"))
         return rows
 
+    @property
+    def counted(self) -> int:
+        """How far those who match are counted."""
+        return COUNTED_BY_WORD if self.words else COUNTED
+
     def count(self) -> int:
-        """How many match, up to one more than COUNTED."""
-        return self.matching()[: COUNTED + 1].count()
+        """How many match, up to one more than `counted`: further, a search for a common word would look at everybody."""
+        return self.matching[: self.counted + 1].count()
 
     def load(self) -> None:
         """Fetch the page's rows, with one more to know whether there is another page."""
         backwards = self.before is not None
         start = self.before or self.after
         descending = self.sort.startswith("-") != backwards
-        rows = self.matching().select_related("company").prefetch_related("contact_tags__tag")
+        rows = self.matching.select_related("company").prefetch_related("contact_tags__tag")
         if start is not None:
             rows = rows.filter(beyond(start, self.column, descending))
         found = list(rows.order_by(*ordering(self.column, descending))[: PAGE + 1])

@@ -72,6 +72,7 @@ def write_participants(batch: Batch, recorded: Sequence[tuple[UUID, InteractionD
             identity_id=identity_ids[mention.email],
             role=mention.role,
             name=mention.name[:200],
+            kind=draft.kind,
             occurred_at=draft.occurred_at,
         )
         for interaction_id, draft in recorded

@@ -15,12 +15,14 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from contacts.listing import ordering
 from contacts.models import Contact, Interaction, Task
 from jobs.models import Batch
 from omnicrm.models import User
 
 COUNTED = 10_000
 SHOWN = 8
+NEWEST_FIRST = ordering("last_interaction_at", descending=True)
 
 
 @login_not_required
@@ -47,7 +49,7 @@ def today_context(user: User) -> dict[str, Any]:
         "open_tasks": bounded(open_tasks),
         "waiting": list(waiting[:SHOWN]),
         "tasks": list(open_tasks.in_order().select_related("contact")[:SHOWN]),
-        "recent": list(people.exclude(last_interaction_at=None).order_by("-last_interaction_at")[:SHOWN]),
+        "recent": list(people.exclude(last_interaction_at=None).order_by(*NEWEST_FIRST)[:SHOWN]),
         "newest": list(people.order_by("-created_at")[:SHOWN]),
         "today": timezone.localdate(),
         "counted": COUNTED,

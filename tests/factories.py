@@ -142,7 +142,7 @@ def make_interaction(user: User, **fields: Any) -> Interaction:
 def make_participant(user: User, **fields: Any) -> Participant:
     interaction = fields.pop("interaction", None) or make_interaction(user)
     identity = fields.pop("identity", None) or make_identity(user)
-    given = {"role": "from", "occurred_at": interaction.occurred_at}
+    given = {"role": "from", "kind": interaction.kind, "occurred_at": interaction.occurred_at}
     return saved(Participant(user=user, interaction=interaction, identity=identity, **given | fields))
 
 

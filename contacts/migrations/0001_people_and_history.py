@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('jobs', '0003_fair_claim'),
+        ('jobs', '0004_operators_see_no_totals'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -227,6 +227,7 @@ class Migration(migrations.Migration):
                 ('updated_at', models.DateTimeField(auto_now=True)),
                 ('role', models.CharField(choices=[('from', 'From'), ('to', 'To'), ('cc', 'Cc'), ('bcc', 'Bcc'), ('organizer', 'Organizer'), ('attendee', 'Attendee')], max_length=10)),
                 ('name', models.CharField(blank=True, max_length=200)),
+                ('kind', models.CharField(choices=[('email', 'E-mail'), ('meeting', 'Meeting'), ('call', 'Call'), ('note', 'Note')], max_length=10)),
                 ('occurred_at', models.DateTimeField()),
                 ('identity', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='participations', to='contacts.contactidentity')),
                 ('interaction', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='participants', to='contacts.interaction')),
@@ -374,7 +375,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='contact',
-            index=models.Index(fields=['user', 'last_interaction_at', 'id'], name='contacts_contact_by_last'),
+            index=models.Index(models.F('user'), models.OrderBy(models.F('last_interaction_at'), descending=True, nulls_last=True), models.OrderBy(models.F('id'), descending=True), name='contacts_contact_by_last'),
         ),
         migrations.AddIndex(
             model_name='contact',
@@ -566,7 +567,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='participant',
-            index=models.Index(fields=['user', 'identity', '-occurred_at'], name='contacts_participant_history'),
+            index=models.Index(fields=['user', 'identity', '-occurred_at', '-interaction'], name='contacts_participant_history'),
+        ),
+        migrations.AddIndex(
+            model_name='participant',
+            index=models.Index(condition=models.Q(('kind', 'email'), _negated=True), fields=['user', 'identity', 'kind', '-occurred_at', '-interaction'], name='contacts_participant_kinds'),
         ),
         migrations.AddConstraint(
             model_name='participant',

@@ -57,7 +57,7 @@ class Interaction(BatchMade):
 class Participant(OwnedModel):
     """An identity's part in an interaction. Its contact is the identity's, so a merge moves identities only.
 
-    `occurred_at` repeats the interaction's, so that a long history pages by one index.
+    `occurred_at` and `kind` repeat the interaction's, so that a long history pages by one index.
     """
 
     class Role(models.TextChoices):
@@ -76,6 +76,7 @@ class Participant(OwnedModel):
     )
     role = models.CharField(max_length=10, choices=Role)
     name = models.CharField(max_length=200, blank=True)
+    kind = models.CharField(max_length=10, choices=Interaction.Kind)
     occurred_at = models.DateTimeField()
 
     objects = OwnedManager["Participant"]()
@@ -90,7 +91,16 @@ class Participant(OwnedModel):
             RowSecurity(name="contacts_participant_owner"),
         ]
         indexes = [
-            models.Index(fields=["user", "identity", "-occurred_at"], name="contacts_participant_history"),
+            models.Index(
+                fields=["user", "identity", "-occurred_at", "-interaction"],
+                name="contacts_participant_history",
+            ),
+            # Most of what happens is mail: its pages are found above, and the rest needs no index of it.
+            models.Index(
+                fields=["user", "identity", "kind", "-occurred_at", "-interaction"],
+                condition=~Q(kind="email"),
+                name="contacts_participant_kinds",
+            ),
         ]
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.indexes import GinIndex
-from django.db import models
-from django.db.models import F, Q
+from django.db import connection, models
+from django.db.models import Case, F, Func, OuterRef, Q, Value, When
 from django.db.models.expressions import RawSQL
 from django.urls import reverse
 
@@ -76,21 +79,42 @@ class Company(BatchMade):
 class ContactQuerySet(OwnedQuerySet["Contact"]):
     """Which contacts. Chainable from `Contact.objects.for_user(user)`."""
 
-    SORTS = {
-        "name": ("sort_name", "id"),
-        "-name": ("-sort_name", "-id"),
-        "last": ("last_interaction_at", "id"),
-        "-last": ("-last_interaction_at", "-id"),
-        "created": ("created_at", "id"),
-        "-created": ("-created_at", "-id"),
-    }
+    def matching(self, text: str) -> ContactQuerySet:
+        """Whose name, address, number, company or title contains every one of the first eight words.
 
-    def matching(self, words: str) -> ContactQuerySet:
-        """Whose name, address, number, company or title contains every word."""
-        rows = self
-        for word in words.split()[:8]:
-            rows = rows.filter(id__in=RawSQL("SELECT contacts_matching(%s)", [word]))
-        return rows
+        Asks the database at once for the few who have a rare word, and tests only them. Words that many have
+        are tested on the way through the list, where a page of matches is soon found.
+        """
+        words = text.split()[:8]
+        rows = self.alias(addresses=all_addresses())
+        for word in words:
+            rows = rows.filter(somewhere(word))
+        few = having_rare_words(words) if words else None
+        return rows if few is None else rows.filter(pk__in=RawSQL("SELECT unnest(%s::uuid[])", [few]))
+
+
+def somewhere(word: str) -> Case:
+    """Whether the word is in one of the places. In a CASE, as the planner then reckons with half of the rows, and
+    walks through the list in its order instead of finding all and sorting them."""
+    found = Q(*((f"{place}__icontains", word) for place in PLACES), _connector=Q.OR)
+    return Case(When(found, then=True), default=False, output_field=models.BooleanField())
+
+
+PLACES = ("display_name", "job_title", "company__name", "addresses")
+
+
+def all_addresses() -> Func:
+    """A contact's addresses and numbers in one text: looked up for each row, where EXISTS would read everybody's."""
+    identities = ContactIdentity.unscoped.filter(user=OuterRef("user"), contact=OuterRef("pk"))
+    array = ArraySubquery(identities.values("value"))
+    return Func(array, Value(" "), function="array_to_string", output_field=models.TextField())
+
+
+def having_rare_words(words: Sequence[str]) -> str | None:
+    """Everybody who may have all of the words, as Postgres writes an array; None when each word is too common."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT contacts_matching(%s::text[])::text", [list(words)])
+        return cursor.fetchone()[0]  # type: ignore[no-any-return]
 
 
 class Contact(BatchMade):

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('contacts', '0003_newest_contact_first'),
+        ('contacts', '0001_people_and_history'),
         ('jobs', '0004_operators_see_no_totals'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +25,7 @@ CLASSES = {
 
 
 @register.simple_tag
+@cache
 def icon(name: str, size: str = "") -> SafeString:
     """An icon from static/vendor/tabler-icons.svg, as tall as the text; `size` is empty, sm or lg. Decoration only."""
     return format_html(
@@ -42,7 +44,10 @@ def when(moment: dt.datetime | dt.date | None, shown: str = "day") -> str:
     if not isinstance(moment, dt.datetime):
         return format_html('<time datetime="{}">{}</time>', moment.isoformat(), f"{moment:%-d %b %Y}")
     local = timezone.localtime(moment)
-    words = {"time": f"{local:%H:%M}", "ago": roughly(naturaltime(moment))}.get(shown, f"{local:%-d %b %Y}")
+    if shown == "ago":
+        words = roughly(naturaltime(moment))
+    else:
+        words = f"{local:%H:%M}" if shown == "time" else f"{local:%-d %b %Y}"
     return format_html('<time datetime="{}" data-as="{}">{}</time>', local.isoformat(), shown, words)
 
 

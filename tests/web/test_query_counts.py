@@ -1,0 +1,70 @@
+"""How many queries a page takes is a number that we know, and the number of rows on it is not part of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from jobs.models import Batch
+from omnicrm.models import User
+from tests.factories import (
+    NOON,
+    make_batch,
+    make_batch_item,
+    make_company,
+    make_contact,
+    make_contact_tag,
+    make_identity,
+    make_interaction,
+    make_note,
+    make_participant,
+    make_plan_item,
+    make_task,
+)
+
+# Of each, six are the session, the user, the transaction and in whose name it is.
+QUERIES = {
+    "/contacts/": 11,
+    "/contacts/?sort=-last": 11,
+    "/contacts/?q=person": 12,
+    "/contacts/ada/": 14,
+    "/contacts/ada/?kind=email": 13,
+    "/": 13,
+    "/batches/{batch}/": 8,
+}
+
+
+@pytest.mark.parametrize("path", QUERIES)
+def test_as_many_queries_as_ever(client: Client, alice: User, path: str) -> None:
+    batch = make_batch(alice, state=Batch.State.DONE)
+    ada = make_contact(alice, display_name="Ada", slug="ada", batch=batch, last_interaction_at=NOON)
+    address = make_identity(alice, contact=ada)
+    asked = path.format(batch=batch.pk)
+    for number in range(30):
+        contact = make_contact(
+            alice,
+            display_name=f"Person {number}",
+            company=make_company(alice),
+            last_interaction_at=NOON + dt.timedelta(days=number),
+            batch=batch,
+        )
+        make_contact_tag(alice, contact=contact)
+        interaction = make_interaction(alice, batch=batch, occurred_at=NOON + dt.timedelta(days=number))
+        make_participant(alice, interaction=interaction, identity=address)
+        make_participant(alice, interaction=interaction, identity=make_identity(alice, contact=contact))
+        make_note(alice, contact=ada)
+        make_task(alice, contact=ada)
+        make_plan_item(alice, batch=batch)
+        make_batch_item(alice, batch=batch)
+        if number in (2, 29):
+            assert queries(client, asked) == QUERIES[path], f"{number + 1} of each"
+
+
+def queries(client: Client, path: str) -> int:
+    with CaptureQueriesContext(connection) as made:
+        assert client.get(path).status_code == 200
+    return len(made)
