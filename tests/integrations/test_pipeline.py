@@ -121,8 +121,10 @@ def test_directions_threads_and_participants(alice: User, archive: Path) -> None
     with acting_as(alice.pk):
         first, second = rows(alice, Interaction).filter(thread_key="m1@example.com").order_by("occurred_at")
         assert (first.direction, second.direction) == ("received", "sent")
-        found = rows(alice, Participant).filter(interaction=second).values_list("role", "identity__value")
-        assert sorted(found) == [("from", "alice@example.org"), ("to", "ada@example.com")]
+        found = (
+            rows(alice, Participant).filter(interaction=second).values_list("role", "identity__value", "kind")
+        )
+        assert sorted(found) == [("from", "alice@example.org", "email"), ("to", "ada@example.com", "email")]
         ada = rows(alice, Contact).get(primary_email="ada@example.com")
         assert ada.last_interaction_at == second.occurred_at
         assert rows(alice, ContactIdentity).get(value="alice@example.org").contact_id is None
