@@ -7,21 +7,26 @@ The cost does not grow with the length of the history: each address gives its ne
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import groupby
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.functions import Left, Length
 from django.utils import timezone
 
-from contacts.models import Contact, Interaction, Note, OwnAddress, Participant
+from contacts.models import Contact, Interaction, Note
+from contacts.quoting import own_words
+from contacts.whom import parts_in, said_by
 
+READ = 3_000
+"""Characters of a message that the timeline reads, to find what is not quoted."""
 SHOWN = 600
-"""Characters of a message that the timeline knows; the style sheet cuts them to three lines."""
+"""Characters of it that the page gets; the style sheet cuts them to three lines."""
 CLIPPED = 180
 """Characters that fit in those lines on a phone."""
 
@@ -69,21 +74,24 @@ class Moment:
     id: UUID
     interaction: Interaction | None = None
     note: Note | None = None
-    others: list[str] = field(default_factory=list)
-    """Who else took part, by name."""
+    who: str = ""
+    """Who wrote to whom, or who met, in words."""
     earlier: list[Moment] = field(default_factory=list)
     """Older messages of the same thread on this page, newest first."""
 
-    @property
+    @cached_property
     def snippet(self) -> str:
-        """How the message begins, on one line."""
-        return " ".join(self.interaction.said.split()) if self.interaction else ""  # type: ignore[attr-defined]
+        """What the author wrote, on one line, as far as the page shows it; empty if all of it is quoted."""
+        return own_words(self.interaction.said)[:SHOWN] if self.interaction else ""  # type: ignore[attr-defined]
 
     @property
     def has_more(self) -> bool:
         """Whether the message says more than the timeline shows of it: a long text, or something quoted."""
         it = self.interaction
-        return it is not None and (it.length > CLIPPED or it.whole > it.length + 1)  # type: ignore[attr-defined]
+        if it is None:
+            return False
+        is_cut = len(self.snippet) > CLIPPED or self.snippet != " ".join(it.said.split())  # type: ignore[attr-defined]
+        return is_cut or it.whole > it.length + 1  # type: ignore[attr-defined]
 
     @property
     def position(self) -> Position:
@@ -123,10 +131,12 @@ def interactions(contact: Contact, start: Position, kind: str, limit: int) -> li
         Interaction.objects.for_user(contact.user_id)
         .filter(pk__in=ids)
         .defer("text", "visible_text")
-        .annotate(said=Left("visible_text", SHOWN), length=Length("visible_text"), whole=Length("text"))
+        .annotate(said=Left("visible_text", READ), length=Length("visible_text"), whole=Length("text"))
     )
-    others = other_people(contact, ids)
-    return [Moment(row.occurred_at, row.pk, interaction=row, others=others.get(row.pk, [])) for row in rows]
+    parts = parts_in(contact, ids)
+    return [
+        Moment(row.occurred_at, row.pk, interaction=row, who=said_by(parts.get(row.pk, []))) for row in rows
+    ]
 
 
 def newest_ids(contact: Contact, start: Position, kind: str, limit: int) -> list[UUID]:
@@ -135,26 +145,6 @@ def newest_ids(contact: Contact, start: Position, kind: str, limit: int) -> list
     with connection.cursor() as cursor:
         cursor.execute(sql, values | {"kind": kind, "limit": limit})
         return [row[0] for row in cursor.fetchall()]
-
-
-def other_people(contact: Contact, ids: Sequence[UUID]) -> dict[UUID, list[str]]:
-    """Who else took part in each of these interactions, named once each; the user goes without saying."""
-    mine = OwnAddress.objects.for_user(contact.user_id).values("value")
-    rows = (
-        Participant.objects.for_user(contact.user_id)
-        .filter(interaction__in=ids)
-        .exclude(identity__contact=contact.pk)
-        .exclude(identity__value__in=mine)
-        .exclude(identity__value=F("user__email"))
-        .values_list("interaction_id", "name", "identity__value", "identity__contact__display_name")
-        .order_by("id")
-    )
-    found: dict[UUID, list[str]] = {}
-    for interaction_id, name, address, known in rows:
-        who = known or name or address
-        if who not in found.setdefault(interaction_id, []):
-            found[interaction_id].append(who)
-    return found
 
 
 def notes(contact: Contact, start: Position, limit: int) -> list[Moment]:

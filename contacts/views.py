@@ -14,6 +14,7 @@ from django.views.decorators.vary import vary_on_headers
 from contacts import editing, listing, timeline
 from contacts.forms import ContactForm, IdentityForm, NewContactForm, NoteForm, TaskForm
 from contacts.models import Contact, ContactIdentity, ContactSlug, Interaction, Participant, Tag, Task
+from contacts.quoting import passages
 from jobs.models import Batch
 from omnicrm.http import AuthedRequest, wants_fragment
 from omnicrm.owned import owned_or_404
@@ -159,6 +160,7 @@ def message(request: AuthedRequest, slug: str, message_id: Any) -> HttpResponse:
         "contact": contact,
         "interaction": interaction,
         "people": people.select_related("identity__contact").order_by("id"),
+        "passages": list(passages(interaction.visible_text.strip())),
         "rest": rest_of(interaction),
     }
     template = "contacts/message.html#body" if wants_fragment(request) else "contacts/message.html"

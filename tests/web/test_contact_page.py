@@ -289,3 +289,73 @@ def test_ticked_people_go_together(client: Client, alice: User) -> None:
     with acting_as(alice.pk):
         assert [c.display_name for c in Contact.objects.for_user(alice)] == ["Bo"]
     assert "Nobody was ticked" in client.post("/contacts/delete/", follow=True).content.decode()
+
+
+def together(user: User, parts: dict[str, tuple[str, str]], **fields: object) -> None:
+    """An interaction of these people: address → role and the name it was written with."""
+    interaction = make_interaction(user, **fields)
+    for address, (role, name) in parts.items():
+        with acting_as(user.pk):
+            known = ContactIdentity.objects.for_user(user).filter(value=address).first()
+        identity = known or make_identity(user, value=address)
+        make_participant(user, interaction=interaction, identity=identity, role=role, name=name)
+
+
+@pytest.mark.parametrize(
+    ("parts", "sentence"),
+    [
+        (
+            {"ada@example.com": ("from", "A. L."), "list@example.com": ("to", "Engine List")},
+            "Ada Lovelace to Engine List",
+        ),
+        (
+            {"charles@example.com": ("from", "Charles"), "list@example.com": ("to", "Engine List"),
+             "ada@example.com": ("cc", ""), "me@example.org": ("to", "Alice")},
+            "Charles to you, Ada Lovelace and Engine List",
+        ),
+        ({"me@example.org": ("from", "Alice"), "ada@example.com": ("to", "")}, "You to Ada Lovelace"),
+        (
+            {"ada@example.com": ("from", "")} | {f"p{n}@example.com": ("to", f"P{n}") for n in range(6)},
+            "Ada Lovelace to P0, P1, P2 and 3 more",
+        ),
+        ({"ada@example.com": ("from", "")}, "Ada Lovelace wrote"),
+        ({"ada@example.com": ("organizer", ""), "me@example.org": ("attendee", "")}, "You and Ada Lovelace"),
+    ],
+    ids=["to a list", "from somebody else", "from you", "to many", "to nobody", "a meeting"],
+)  # fmt: skip
+def test_who_wrote_to_whom(
+    client: Client, ada: Contact, parts: dict[str, tuple[str, str]], sentence: str
+) -> None:
+    make_own_address(ada.user, value="me@example.org")
+    together(ada.user, parts)
+    page = client.get("/contacts/ada-lovelace/").content.decode()
+    assert f'<div class="text-secondary">{sentence}</div>' in page
+
+
+def test_a_given_name_is_enough_on_their_own_page(client: Client, alice: User) -> None:
+    contact = make_contact(alice, display_name="Ada Lovelace", given_name="Ada", slug="ada")
+    make_identity(alice, value="ada@example.com", contact=contact)
+    together(alice, {"ada@example.com": ("from", ""), "list@example.com": ("to", "Engine List")})
+    assert "Ada to Engine List</div>" in client.get("/contacts/ada/").content.decode()
+
+
+def test_inline_replies_show_what_was_written(client: Client, ada: Contact) -> None:
+    text = "On 3 March 2026, Charles wrote:\n> Does it weave?\nIt does.\n> Truly?"
+    wrote(ada, subject="Looms", visible_text=text, text=text)
+    wrote(ada, subject="Only quoted", visible_text="> Does it?", text="> Does it?")
+    page = client.get("/contacts/ada-lovelace/").content.decode()
+    assert page.count("said-clip") == 1
+    assert '<p class="said said-clip">It does.</p>' in page
+    assert page.count("Read all</a>") == 2
+    link = page.split('aria-label="Read all of Looms"')[0].rsplit('hx-get="', 1)[1].split('"')[0]
+    whole = client.get(link, headers=HTMX).content.decode()
+    assert '<div class="quoted">&gt; Does it weave?</div><div class="said">It does.</div>' in whole
+
+
+def test_the_way_back_says_what_it_undoes(client: Client, alice: User) -> None:
+    with acting_as(alice.pk):
+        batch = Batch.objects.for_user(alice).create(
+            user=alice, kind="file_import", state="done", title="a.mbox"
+        )
+    make_contact(alice, display_name="Ada", slug="ada", batch=batch)
+    assert ">Undo this import</a>" in client.get("/contacts/ada/").content.decode()
