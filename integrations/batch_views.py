@@ -17,7 +17,7 @@ from django.views.decorators.vary import vary_on_headers
 from contacts.models import Contact
 from integrations import plan, reasons
 from integrations.approval import Stale, approve
-from integrations.headline import headline
+from integrations.headline import headline, removed_words
 from jobs import batches, undo
 from jobs.models import Batch, Job, PlanItem
 from omnicrm.http import AuthedRequest, page_number, wants_fragment
@@ -130,7 +130,7 @@ class BatchPage:
         names = {
             "people": "New people",
             "update": "People to add to",
-            "messages": "E-mails and meetings",
+            "messages": "Meetings" if self.totals.get("kind") == "ics" else "E-mails",
             "skip": "Left out",
             "fail": "Cannot be read",
         }
@@ -166,6 +166,11 @@ class BatchPage:
         """Why it failed, as far as anybody wrote it down."""
         said = self.batch.error or (self.job.error if self.job else "")
         return said or "The reason was not recorded. The Jobs page may say more."
+
+    @property
+    def errors(self) -> list[dict[str, Any]]:
+        """What the import could not read, and why."""
+        return list(self.totals.get("result", {}).get("errors", []))
 
     @cached_property
     def people(self) -> list[Contact]:
@@ -248,7 +253,11 @@ def batch_undo(request: AuthedRequest, pk: UUID) -> HttpResponse:
     if not batch.is_undoable:
         return go_to(request, address(batch), "This cannot be undone now.")
     if request.method != "POST":
-        return render(request, "batches/undo.html", {"batch": batch, "preview": undo.preview(batch)})
+        preview = undo.preview(batch)
+        removed = removed_words(batch.totals, preview["removed_by_kind"])
+        kept = len(preview["kept"]) + preview["kept_more"]
+        context = {"batch": batch, "preview": preview, "removed": removed, "kept": kept}
+        return render(request, "batches/undo.html", context)
     try:
         undo.start_undo(batch)
     except undo.NotUndoable as refused:

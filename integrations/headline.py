@@ -17,9 +17,9 @@ def headline(batch: Batch) -> str:
         case Batch.State.PLANNED:
             return plan_sentence(batch.totals)
         case Batch.State.DONE:
-            return result_sentence(batch.totals.get("result", {}))
+            return result_sentence(batch.totals)
         case Batch.State.UNDONE:
-            return undo_sentence(batch.totals.get("undo", {}))
+            return undo_sentence(batch.totals)
         case _:
             return STATES[Batch.State(batch.state)]
 
@@ -36,16 +36,37 @@ STATES = {
 
 def other_headline(batch: Batch) -> str:
     if batch.state == Batch.State.UNDONE:
-        return undo_sentence(batch.totals.get("undo", {}))
+        return undo_sentence(batch.totals)
     return STATES.get(Batch.State(batch.state), f"{batch.title}. You can take it back.")
+
+
+def things(totals: dict[str, Any]) -> tuple[str, str]:
+    """What the interactions of a batch are called, one and many: a file holds either mail or meetings."""
+    kinds = {"ics": ("meeting", "meetings"), "mbox": ("e-mail", "e-mails"), "eml": ("e-mail", "e-mails")}
+    return kinds.get(totals.get("kind", ""), ("e-mail or meeting", "e-mails and meetings"))
+
+
+ONES = {
+    "people": ("person", "people"),
+    "interactions": ("e-mail or meeting", "e-mails and meetings"),
+    "events": ("calendar entry", "calendar entries"),
+    "addresses": ("address", "addresses"),
+    "companies": ("company", "companies"),
+    "tags": ("tag", "tags"),
+    "tags on people": ("tag on people", "tags on people"),
+    "links": ("link", "links"),
+    "notes": ("note", "notes"),
+    "tasks": ("task", "tasks"),
+    "suggestions": ("suggestion", "suggestions"),
+}
+"""What an undo counts (see contacts.tracking), one and many, in the order in which it is told."""
 
 
 def plan_sentence(totals: dict[str, Any]) -> str:
     """“This would add 214 people and 1,240 e-mails; 37 are already here; 3 cannot be read.”"""
-    things = "meetings" if totals.get("kind") == "ics" else "e-mails"
     added = listed(
         counted(totals.get("create", 0), "person", "people"),
-        counted(totals.get("interactions", 0), things[:-1], things),
+        counted(totals.get("interactions", 0), *things(totals)),
         counted(totals.get("events", 0), "calendar entry", "calendar entries"),
     )
     known = totals.get("reasons", {}).get("already_here", 0)
@@ -63,10 +84,12 @@ def plan_sentence(totals: dict[str, Any]) -> str:
     return "; ".join(filter(None, said)) + "."
 
 
-def result_sentence(result: dict[str, Any]) -> str:
+def result_sentence(totals: dict[str, Any]) -> str:
+    """“Added 214 people and 1,240 e-mails; 3 could not be read.”"""
+    result = totals.get("result", {})
     added = listed(
         counted(result.get("created", 0), "person", "people"),
-        counted(result.get("interactions", 0), "e-mail or meeting", "e-mails and meetings"),
+        counted(result.get("interactions", 0), *things(totals)),
         counted(result.get("events", 0), "calendar entry", "calendar entries"),
     )
     said = [f"Added {added}" if added else "Nothing new was added"]
@@ -76,16 +99,22 @@ def result_sentence(result: dict[str, Any]) -> str:
     return "; ".join(filter(None, said)) + "."
 
 
-def undo_sentence(undo: dict[str, Any]) -> str:
+def undo_sentence(totals: dict[str, Any]) -> str:
+    """“Taken back: removed 36 people and 221 e-mails; 2 were kept.”"""
+    undo = totals.get("undo", {})
     kept = len(undo.get("kept", [])) + undo.get("kept_more", 0)
-    kinds = undo.get("removed_by_kind", {})
-    removed = listed(*(f"{intcomma(n)} {kind}" for kind, n in kinds.items())) or (
-        counted(undo["removed"], "row", "rows") if undo.get("removed") else ""
-    )
-    said = [f"removed {removed}" if removed else ""]
-    said += [f"put back {intcomma(undo['restored'])}" if undo.get("restored") else ""]
-    said += [f"kept {intcomma(kept)}" if kept else ""]
-    return f"Taken back: {', '.join(filter(None, said)) or 'there was nothing to remove'}."
+    removed = removed_words(totals, undo.get("removed_by_kind", {}))
+    restored = counted(undo.get("restored", 0), "entry", "entries")
+    said = [f"removed {removed}" if removed else "", f"put back {restored}" if restored else ""]
+    stayed = f"; kept {intcomma(kept)}" if kept else ""
+    return f"Taken back: {listed(*said) or 'there was nothing to remove'}{stayed}."
+
+
+def removed_words(totals: dict[str, Any], removed: dict[str, int]) -> str:
+    """What an undo removes, people first, in the words of the plan. One's own addresses go without saying."""
+    words = ONES | {"interactions": things(totals)}
+    words |= {kind: (kind, kind) for kind in removed if kind not in words and kind != "own addresses"}
+    return listed(*(counted(removed.get(kind, 0), *said) for kind, said in words.items()))
 
 
 def counted(number: int, one: str, many: str) -> str:

@@ -43,7 +43,7 @@ def test_import_and_undo(page: Page, worker: None, tmp_path: Path) -> None:
     page.get_by_role("button", name="See what would happen").click()
     expect(page.get_by_text("This would add 2 people and 2 e-mails; 1 is left out.")).to_be_visible()
     page.get_by_role("button", name="Approve and import").click()
-    expect(page.get_by_text("Added 2 people and 2 e-mails and meetings")).to_be_visible()
+    expect(page.get_by_text("Added 2 people and 2 e-mails")).to_be_visible()
     expect(page.get_by_role("status")).to_contain_text("The import is done.")
     page.get_by_role("link", name="See the people").click()
     page.get_by_role("link", name="Ada Lovelace").click()

@@ -67,7 +67,7 @@ def test_plan_approve_undo_and_bring_back(client: Client, alice: User, tmp_path:
     client.post(f"{address}approve/", {"plan_hash": the_batch(alice).plan_hash})
     work_until_settled(the_batch(alice))
     done = page(client, address)
-    assert "Added 2 people and 2 e-mails and meetings; 1 left out." in done
+    assert "Added 2 people and 2 e-mails; 1 left out." in done
     assert "Ada Lovelace" in page(client, f"/contacts/?batch={the_batch(alice).pk}")
     assert f'href="{address}"' in page(client, "/contacts/ada-lovelace/")
 
@@ -92,7 +92,7 @@ def test_what_a_person_changed_stays_and_is_listed(client: Client, alice: User, 
     client.post(f"{address}approve/", {"plan_hash": the_batch(alice).plan_hash})
     work_until_settled(the_batch(alice))
     client.post("/contacts/ada-lovelace/notes/add/", {"text": "Likes poetry."})
-    assert "What would stay" in page(client, f"{address}undo/")
+    assert "What stays, and why" in page(client, f"{address}undo/")
     client.post(f"{address}undo/")
     work_until_settled(the_batch(alice))
     undone = page(client, address)
@@ -244,3 +244,21 @@ def test_home_shows_what_waits(client: Client, alice: User) -> None:
     make_contact(alice)
     make_batch(alice, kind="file_import", title="mail.mbox", state="planned")
     assert "Waiting for you" in page(client, "/")
+
+
+def test_what_cannot_be_read_is_told_with_the_reason(client: Client, alice: User) -> None:
+    events = "".join(
+        f"BEGIN:VEVENT\r\nUID:{uid}\r\nDTSTART:{start}\r\nSUMMARY:Tea\r\nATTENDEE:mailto:ada@example.com\r\nEND:VEVENT\r\n"
+        for uid, start in (("a", "20260301T100000Z"), ("b", "nonsense"))
+    )
+    calendar = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{events}END:VCALENDAR\r\n"
+    address = upload(client, calendar.encode(), "calendar.ics")
+    work_until_settled(the_batch(alice))
+    client.post(f"{address}approve/", {"plan_hash": the_batch(alice).plan_hash})
+    work_until_settled(the_batch(alice))
+    done = page(client, address)
+    assert "Added 1 person, 1 meeting and 1 calendar entry; 1 could not be read." in done
+    told = done.split("What could not be read")[1].split("</section>")[0]
+    assert "“nonsense” is not a date." in told
+    asked = page(client, f"{address}undo/")
+    assert "<dd>1 person, 1 meeting, 1 calendar entry and 1 address</dd>" in asked
