@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from contacts.matching import split_name
 from django.db import connection
 
 from contacts.creating import additions, ready
 from contacts.drafts import PersonDraft
+from contacts.matching import split_name
 from contacts.models import Contact, ContactIdentity
 from integrations.sources import Me, dump, load
 from jobs.models import Batch, PlanItem

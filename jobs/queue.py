@@ -60,6 +60,7 @@ class Handler:
     concurrency: int | None
     prepare: Prepare | None
     dead: Dead | None
+    durable: bool
 
 
 class UnknownKind(LookupError):
@@ -76,19 +77,21 @@ def handles(
     concurrency: int | None = None,
     prepare: Prepare | None = None,
     dead: Dead | None = None,
+    durable: bool = False,
 ) -> Callable[[Run], Run]:
     """Registers the function below as what does jobs of this kind. One call is one chunk is one transaction.
 
     `concurrency` is how many of one user may run at once. `prepare` runs before each chunk, outside any
     transaction: parsing and network go there; its result is `ctx.prepared`. `dead(ctx, code, reason)` runs in
-    the transaction in which the job dies.
+    the transaction in which the job dies. A chunk that a crash of Postgres forgets takes its checkpoint along and
+    is done again, so its commit need not wait for the disk; `durable` makes it wait, for kinds that act outside.
     """
 
     def register(run: Run) -> Run:
         known = handlers.get(kind)
         if known is not None and _name(known.run) != _name(run):
             raise ValueError(f"Two functions handle {kind}: {_name(known.run)} and {_name(run)}.")
-        handlers[kind] = Handler(kind, run, str(queue), concurrency, prepare, dead)
+        handlers[kind] = Handler(kind, run, str(queue), concurrency, prepare, dead, durable)
         return run
 
     return register

@@ -133,7 +133,7 @@ def _chunk(handler: Handler, ctx: JobContext) -> bool:
     """One chunk, committed. True when there is another."""
     ctx.prepared = handler.prepare(ctx) if handler.prepare else None
     ctx.steps = 0
-    with acting_as(ctx.user_id):
+    with acting_as(ctx.user_id, durable=handler.durable):
         answer = handler.run(ctx)
         if not isinstance(answer, Again):
             endings.succeed(ctx.job, ctx.words, ctx.steps)

@@ -57,7 +57,7 @@ class Site:
             "DATABASE_URL": self.home.database_url,
             "DATABASE_OWNER_URL": self.home.database_owner_url,
             "REDIS_URL": self.home.redis_url,
-            "SECRET_KEY": "of a test",
+            "SECRET_KEY": "of a test " * 5,
             "PYTHONPATH": str(PROJECT),
             "LOG_LEVEL": "WARNING",
             "DEBUG": "1",  # pages without collected static files

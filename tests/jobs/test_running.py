@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from jobs import endings, shutdown
+from jobs import endings, queue, shutdown
 from jobs.batches import progress
 from jobs.models import Batch, Job
 from jobs.queue import enqueue
-from jobs.runner import run_one
+from jobs.runner import JobContext, run_one
 from omnicrm.acting import acting_as
 from omnicrm.models import Event, User
 from tests.jobs import kinds
@@ -197,3 +197,23 @@ def test_due_is_what_the_clock_of_postgres_says(users: list[User]) -> None:
     with acting_as(users[0].pk):
         Job.objects.for_user(users[0]).update(run_at=Now())
     assert run().state == State.SUCCEEDED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_only_durable_kinds_wait_for_the_disk(users: list[User], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chunk that a crash forgets is done again by itself; one that acted outside must not be."""
+    waits: dict[str, str] = {}
+
+    def look(ctx: JobContext) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW synchronous_commit")
+            waits[ctx.job.kind] = cursor.fetchone()[0]
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = on")  # the servers of the tests are in a hurry by themselves
+    queue.handles("hasty")(lambda ctx: look(ctx))
+    queue.handles("outside", durable=True)(lambda ctx: look(ctx))
+    for kind in ("hasty", "outside"):
+        queue.enqueue(kind, users[0])
+        run_one(None, "w")
+    assert waits == {"hasty": "off", "outside": "on"}
