@@ -20,6 +20,8 @@ def headline(batch: Batch) -> str:
             return result_sentence(batch.totals)
         case Batch.State.UNDONE:
             return undo_sentence(batch.totals)
+        case Batch.State.CANCELLED if batch.approved_at is None:
+            return "Cancelled. Nothing was written."
         case _:
             return STATES[Batch.State(batch.state)]
 
@@ -29,7 +31,7 @@ STATES = {
     Batch.State.APPROVED: "Approved, and waiting for its turn.",
     Batch.State.RUNNING: "Importing. You can leave this page; it goes on without you.",
     Batch.State.FAILED: "This stopped before its end.",
-    Batch.State.CANCELLED: "Cancelled.",
+    Batch.State.CANCELLED: "Cancelled. What was done before that stays, and you can undo it.",
     Batch.State.UNDOING: "Being taken back. You can leave this page.",
 }
 

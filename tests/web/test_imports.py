@@ -108,6 +108,7 @@ def test_a_plan_that_no_longer_fits_is_refused(client: Client, alice: User, tmp_
     assert answer.status_code == 409
     assert "Nothing was written." in answer.content.decode()
     assert "Plan again" in answer.content.decode()
+    assert "Approve and import" not in answer.content.decode()
     assert the_batch(alice).state == "planned"
     fresh = client.post(f"{address}plan-again/").url  # type: ignore[attr-defined]
     assert fresh != address
@@ -128,6 +129,8 @@ def test_discard_and_cancel(client: Client, alice: User, tmp_path: Path) -> None
     address = upload(client, archive(tmp_path))
     client.post(f"{address}cancel/")
     assert the_batch(alice).state == "cancelled"
+    assert "Cancelled. Nothing was written." in page(client, address)
+    assert "Undo" not in page(client, "/batches/")
     second = upload(client, archive(tmp_path))
     work_until_settled(the_batch(alice))
     assert client.post(f"{second}discard/").url == "/import/"  # type: ignore[attr-defined]
