@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 @app.task(name="jobs.drain", ignore_result=True)
 def drain(queue: str) -> int:
     """Do what is due, for a while: what people wait for first, then this queue, then the others. How many."""
-    worker, done = worker_name(), 0
+    worker, served, done = worker_name(), queues_served(), 0
     until = time.monotonic() + settings.JOB_DRAIN_SECONDS
     while not shutdown.asked():
         if time.monotonic() > until:
@@ -41,7 +41,7 @@ def drain(queue: str) -> int:
             break
         try:
             with hard_limit():
-                job = run_one(in_turn(queue, queues_served()), worker)
+                job = run_one(in_turn(queue, served), worker)
         except (DatabaseError, InterfaceError) as error:
             log.warning("drain.database_unreachable", error=type(error).__name__)
             connection.close()
