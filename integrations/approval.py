@@ -8,12 +8,12 @@ from pathlib import Path
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
 from django.utils import timezone
-from jobs.queue import enqueue
 
 from integrations.models import SourceFile
 from integrations.plan import MATCHER, source_file
 from integrations.readers import NORMALIZER
 from jobs.models import Batch, Job
+from jobs.queue import enqueue
 from omnicrm.acting import current_actor
 from omnicrm.events import note
 

@@ -44,7 +44,9 @@ def actor(kind: str) -> Iterator[None]:
 def _tell_postgres(user_id: UUID | None, *, durable: bool = True) -> None:
     haste = "" if durable else ", set_config('synchronous_commit', 'off', true)"
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT set_config('app.user_id', %s, true){haste}", [str(user_id) if user_id else ""])
+        cursor.execute(
+            f"SELECT set_config('app.user_id', %s, true){haste}", [str(user_id) if user_id else ""]
+        )
 
 
 @contextmanager

@@ -228,7 +228,7 @@ def test_four_hundred_requests_leave_no_identity_behind(
 
 
 def test_an_identity_for_the_session_would_be_found(pool: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def tell_for_ever(user_id: Any) -> None:
+    def tell_for_ever(user_id: Any, **_: Any) -> None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('app.user_id', %s, false)", [str(user_id or "")])
 
