@@ -70,9 +70,8 @@ def refuse_stale(batch: Batch, plan_hash: str) -> None:
     if not is_unchanged(file):
         raise Stale(f"{file.name} has changed or gone since this was planned. Plan again.")
     if changed := changed_rows(batch, file):
-        raise Stale(
-            f"Your data has changed since this was planned ({changed:,} lines no longer fit). Plan again."
-        )
+        lines = "1 line no longer fits" if changed == 1 else f"{changed:,} lines no longer fit"
+        raise Stale(f"Your data has changed since this was planned ({lines}). Plan again.")
 
 
 def is_unchanged(file: SourceFile) -> bool:
