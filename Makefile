@@ -51,7 +51,7 @@ check: lint types imports migrations ## everything before a push, but the tests
 lint: $(INSTALLED) ## style and format of Python and templates
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
-	@$(TEMPLATES) | xargs -0 -r $(PY) -m djade --check --target-version 5.2
+	@$(TEMPLATES) | xargs -0 -r .venv/bin/djade --check --target-version 5.2
 
 types: $(INSTALLED) ## mypy, strict
 	@$(PY) -m mypy
@@ -64,7 +64,7 @@ migrations: $(INSTALLED) ## whether a model changed without its migration
 
 fmt: $(INSTALLED) ## format, and mend what can be mended
 	@$(PY) -m ruff check --fix -q . ; $(PY) -m ruff format .
-	@$(TEMPLATES) | xargs -0 -r $(PY) -m djade --target-version 5.2
+	@$(TEMPLATES) | xargs -0 -r .venv/bin/djade --target-version 5.2
 
 seed: $(INSTALLED) ## a demonstration account to click through
 	@$(MANAGE) migrate --verbosity 0

@@ -10,7 +10,7 @@ from django.db import models
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
-from omnicrm.owned import OwnedManager, OwnedModel, OwnedQuerySet
+from omnicrm.owned import OwnedManager, OwnedModel
 from omnicrm.rowsecurity import RowSecurity
 
 
@@ -62,12 +62,6 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.name.split(" ")[0] if self.name else self.email.split("@")[0]
 
 
-class EventQuerySet(OwnedQuerySet["Event"]):
-    def by_hand(self) -> EventQuerySet:
-        """What people did themselves, as against imports, workers and models."""
-        return self.filter(actor__in=Event.BY_HAND)
-
-
 class Event(OwnedModel):
     """Something that was done to a user's data, written in the transaction that did it. Append-only.
 
@@ -82,8 +76,6 @@ class Event(OwnedModel):
         OPERATOR = "operator"
         MODEL = "model"
 
-    BY_HAND = (Actor.WEB, Actor.API)
-
     actor = models.CharField(max_length=10, choices=Actor)
     action = models.CharField(max_length=60)
     object_type = models.CharField(max_length=60, blank=True)
@@ -92,7 +84,7 @@ class Event(OwnedModel):
     request_id = models.CharField(max_length=64, blank=True)
     data = models.JSONField(default=dict)
 
-    objects = OwnedManager.from_queryset(EventQuerySet)()
+    objects = OwnedManager["Event"]()
 
     class Meta(OwnedModel.Meta):
         indexes = [

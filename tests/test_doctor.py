@@ -17,7 +17,8 @@ def states() -> dict[str, str]:
 
 @pytest.mark.django_db
 def test_a_sound_installation_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("DJANGO_ALLOW_ASYNC_UNSAFE", raising=False)  # browser tests in the same process need it
+    # Browser tests in the same process set it.
+    monkeypatch.delenv("DJANGO_ALLOW_ASYNC_UNSAFE", raising=False)
     out = StringIO()
     with pytest.raises(SystemExit) as left:
         call_command("doctor", "--json", stdout=out)
