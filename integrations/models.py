@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from contacts.models import Contact, Interaction
 from jobs.models import Batch
-from omnicrm.owned import OwnedManager, OwnedModel, OwnedQuerySet
+from omnicrm.owned import OwnedManager, OwnedModel
 from omnicrm.rowsecurity import RowSecurity, SameOwner, owner_key
 
 
@@ -53,11 +53,6 @@ class SourceFile(OwnedModel):
         return f"file:{self.sha256}"
 
 
-class RawEventQuerySet(OwnedQuerySet["RawEvent"]):
-    def pending(self) -> RawEventQuerySet:
-        return self.filter(verdict=RawEvent.PENDING)
-
-
 class RawEvent(OwnedModel):
     """What a source said, word for word (compressed), and what became of it.
 
@@ -80,7 +75,7 @@ class RawEvent(OwnedModel):
     reason = models.TextField(blank=True)
     normalizer = models.PositiveSmallIntegerField(default=0)
 
-    objects = OwnedManager.from_queryset(RawEventQuerySet)()
+    objects = OwnedManager["RawEvent"]()
 
     class Meta(OwnedModel.Meta):
         constraints = [

@@ -22,11 +22,6 @@ class NextValue(models.Func):
         super().__init__(models.Value(sequence))
 
 
-class BatchQuerySet(OwnedQuerySet["Batch"]):
-    def unfinished(self) -> BatchQuerySet:
-        return self.filter(state__in=Batch.UNFINISHED)
-
-
 class Batch(OwnedModel):
     """One change to a person's data, planned first, approved by its hash, carried out by jobs, undone as a whole."""
 
@@ -60,7 +55,7 @@ class Batch(OwnedModel):
     cancel_requested_at = models.DateTimeField(null=True)
     undone_at = models.DateTimeField(null=True)
 
-    objects = OwnedManager.from_queryset(BatchQuerySet)()
+    objects = OwnedManager["Batch"]()
 
     class Meta(OwnedModel.Meta):
         indexes = [models.Index(fields=["user", "-created_at"], name="jobs_batch_newest")]

@@ -5,14 +5,8 @@ from __future__ import annotations
 from django.db import models
 
 from contacts.models.people import BatchMade, batch_index, made_by_batch
-from omnicrm.owned import OwnedManager, OwnedQuerySet
+from omnicrm.owned import OwnedManager
 from omnicrm.rowsecurity import RowSecurity, owner_key
-
-
-class SuppressionQuerySet(OwnedQuerySet["Suppression"]):
-    def for_source(self, source: str) -> SuppressionQuerySet:
-        """What must not come back from this source; an empty source means from anywhere."""
-        return self.filter(source__in=["", source])
 
 
 class Suppression(BatchMade):
@@ -33,7 +27,7 @@ class Suppression(BatchMade):
     )
     reason = models.CharField(max_length=40)
 
-    objects = OwnedManager.from_queryset(SuppressionQuerySet)()
+    objects = OwnedManager["Suppression"]()
 
     class Meta(BatchMade.Meta):
         constraints = [

@@ -36,17 +36,12 @@ def batch_index(table: str) -> models.Index:
     return models.Index(fields=["user", "batch"], condition=Q(batch__isnull=False), name=f"{table}_batch")
 
 
-class OwnAddressQuerySet(OwnedQuerySet["OwnAddress"]):
-    def values_set(self) -> set[str]:
-        return set(self.values_list("value", flat=True))
-
-
 class OwnAddress(BatchMade):
     """An address of the user's own: never a contact, and what tells sent from received."""
 
     value = models.CharField(max_length=254)
 
-    objects = OwnedManager.from_queryset(OwnAddressQuerySet)()
+    objects = OwnedManager["OwnAddress"]()
 
     class Meta(BatchMade.Meta):
         constraints = [
