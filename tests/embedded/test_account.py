@@ -6,6 +6,7 @@ import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -18,18 +19,18 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, whose server
 @pytest.fixture
 def program(tmp_path: Path) -> Iterator[Path]:
     """A program of a package in a closed folder, with a library beside the package, as wheels have it."""
-    before = set(OUTSIDE.glob("omnicrm-bin-*"))
+    pack = f"pack{uuid4().hex}"  # told from those of a test that runs beside us
     for name, text in {
-        "pack/bin/hello": "#!/bin/sh\ncat $(dirname $0)/../../pack.libs/words\n",
-        "pack.libs/words": "hi",
+        f"{pack}/bin/hello": f"#!/bin/sh\ncat $(dirname $0)/../../{pack}.libs/words\n",
+        f"{pack}.libs/words": "hi",
     }.items():
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_text(text)
-    (tmp_path / "pack/bin/hello").chmod(0o700)
+    (tmp_path / pack / "bin/hello").chmod(0o700)
     tmp_path.chmod(0o700)
-    yield tmp_path / "pack/bin/hello"
-    for copy in set(OUTSIDE.glob("omnicrm-bin-*")) - before:
-        shutil.rmtree(copy)
+    yield tmp_path / pack / "bin/hello"
+    for copied in OUTSIDE.glob(f"omnicrm-bin-*/{pack}"):
+        shutil.rmtree(copied.parent)
 
 
 @as_root
