@@ -47,11 +47,11 @@ def test_a_taken_port_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PORT", str(number))
         finding = doctor.port()
     assert finding.state == "note"
-    assert finding.message.startswith(f"Port {number} on 127.0.0.1 cannot be used (Address already in use).")
+    assert finding.message.startswith(f"Port {number} on 127.0.0.1 is in use.")
 
 
 def test_no_room_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "LEAST_SPACE", 10**18)
-    (finding,) = doctor.data_folder()
+    finding = doctor.data_folder()
     assert finding.state == "wrong"
     assert finding.message.endswith("Make room, or set OMNICRM_DATA to a folder on another disk.")

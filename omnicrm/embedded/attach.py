@@ -86,7 +86,6 @@ class Attachment:
             self.keeper = self._start_keeper()
 
     def _start_keeper(self) -> subprocess.Popen[bytes]:
-        self.home.path.mkdir(parents=True, exist_ok=True)
         with self.home.log("postgres").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "omnicrm.embedded.keeper", str(self.home.path)],
@@ -121,9 +120,8 @@ def needs_database(arguments: list[str]) -> bool:
 
 
 def attach_for(arguments: list[str]) -> None:
-    """What manage.py does first. Ends the process with one sentence when there is no Postgres to be had."""
-    if is_embedded("DATABASE_URL") and needs_database(arguments):
-        try:
+    """What manage.py does first. Raises ServerError or SetupRefused when there is no Postgres to be had."""
+    if is_embedded("DATABASE_URL"):
+        Home.from_env().make()
+        if needs_database(arguments):
             attach()
-        except (ServerError, database.SetupRefused) as error:
-            raise SystemExit(str(error)) from None

@@ -5,14 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import shlex
+import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
+from .processes import ServerError
+
 PROJECT = Path(__file__).resolve().parents[2]
 DATABASE = "omnicrm"
 PORT = 5432  # only names Postgres' socket file; nothing listens on TCP
+LEAST_ROOM = 100_000_000  # bytes; a new database takes most of it, and a full disk stops Postgres
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,27 @@ class Home:
         """The folder that OMNICRM_DATA names (a relative one from the project's root), by default `.local`."""
         folder = Path(os.environ.get("OMNICRM_DATA") or ".local").expanduser()
         return cls((PROJECT / folder).resolve())
+
+    def make(self) -> None:
+        """The folder, there for us to use. Raises ServerError with what to do."""
+        elsewhere = "set OMNICRM_DATA to another folder"
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            closed = [place for place in (self.path, *self.path.iterdir()) if _is_closed_to_us(place)]
+        except OSError as error:
+            raise ServerError(
+                f"The data folder {self.path} cannot be used ({error.strerror}). Correct that, or {elsewhere}."
+            ) from None
+        if closed:
+            raise ServerError(
+                f"{closed[0]} may not be read and written by this account. "
+                f"Run `{_opening(closed[0])}`, or {elsewhere}."
+            )
+        if (room := shutil.disk_usage(self.path).free) < LEAST_ROOM:
+            raise ServerError(
+                f"The disk of {self.path} has {room // 1_000_000} MB left, and OmniCRM needs "
+                f"{LEAST_ROOM // 1_000_000} to start. Make room, or {elsewhere}."
+            )
 
     @property
     def run_dir(self) -> Path:
@@ -84,7 +110,7 @@ class Home:
         """Django's SECRET_KEY of this installation, made on first use and readable by its owner alone."""
         file = self.path / "secret_key"
         if not file.exists():
-            self.path.mkdir(parents=True, exist_ok=True)
+            self.make()
             draft = self.path / f"secret_key.{os.getpid()}.{secrets.token_hex(4)}"
             with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
                 out.write(secrets.token_urlsafe(64))
@@ -92,6 +118,16 @@ class Home:
                 os.link(draft, file)
             draft.unlink()
         return file.read_text().strip()
+
+
+def _is_closed_to_us(place: Path) -> bool:
+    return not os.access(place, os.R_OK | os.W_OK) and place.exists()  # some come and go while we look
+
+
+def _opening(place: Path) -> str:
+    """What to type so that we may use a file or folder: it is ours and closed, or somebody else's."""
+    mine = place.stat().st_uid == os.geteuid()
+    return f"{'chmod u+rwX' if mine else f'sudo chown -R {os.geteuid()}'} {shlex.quote(str(place))}"
 
 
 def is_embedded(variable: str) -> bool:

@@ -31,6 +31,8 @@ THROWAWAY = {
 def programs() -> Path:
     """The folder with postgres, initdb, pg_dump and the rest, where the servers' account can run them."""
     if chosen := os.environ.get("OMNICRM_PG_BIN"):
+        if not (Path(chosen) / "postgres").exists():
+            raise ServerError(f"OMNICRM_PG_BIN={chosen} is not a folder with `postgres` and `initdb` in it.")
         return Path(chosen)
     for package, folder in WHEELS.items():
         spec = importlib.util.find_spec(package)  # without importing it: that has effects

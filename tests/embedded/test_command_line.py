@@ -91,3 +91,22 @@ def test_a_refusal_is_one_object_too(home: Home, arguments: list[str], code: int
     assert (exit_code, told.keys()) == (code, {"error"})
     assert told["error"].startswith(sentence)
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ({"OMNICRM_PG_BIN": "/nowhere"}, "Postgres could not be started. The end of "),
+        (
+            {"OMNICRM_DATA": "/dev/null/data"},
+            "The data folder /dev/null/data cannot be used (Not a directory). ",
+        ),
+        ({"DEBUG": "maybe"}, "DEBUG='maybe' is neither yes nor no. Write DEBUG=1 or DEBUG=0."),
+    ],
+)
+def test_what_keeps_every_command_from_starting(home: Home, setting: dict[str, str], sentence: str) -> None:
+    code, told, said = manage(home, "crm_stats", *ALICE, **setting)
+    assert (code, told.keys()) == (1, {"error"})
+    assert told["error"].startswith(sentence)
+    assert said == told["error"] + "\n"
+    assert "Traceback" not in said

@@ -1,14 +1,22 @@
 from __future__ import annotations
 
+import os
+import shlex
 import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from omnicrm.embedded import home as home_module
 from omnicrm.embedded.home import PROJECT, Home, broker_url, is_embedded
+from omnicrm.embedded.processes import ServerError
+
+from .conftest import Person
 
 
 @pytest.mark.parametrize(
@@ -74,3 +82,62 @@ def test_of_many_first_runs_one_secret_key_wins(tmp_path: Path) -> None:
     assert len(keys.pop()) >= 64
     assert [place.name for place in home.path.iterdir()] == ["secret_key"]
     assert stat.S_IMODE((home.path / "secret_key").stat().st_mode) == 0o600
+
+
+MAKE = """
+import sys
+from pathlib import Path
+from omnicrm.embedded.home import Home
+from omnicrm.embedded.processes import ServerError
+try:
+    Home(Path({folder!r})).make()
+    print("made")
+except ServerError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("beforehand", "folder", "answer"),
+    [
+        ("true", "new/deeper", "made"),
+        ("chmod 500 .", ".", "{home} may not be read and written by this account. Run `chmod u+rwX {home}`"),
+        ("chmod 500 .", "new", "The data folder {home}/new cannot be used (Permission denied). Correct that"),
+        ("touch new", "new", "The data folder {home}/new cannot be used (File exists). Correct that"),
+        ("touch new", "new/deeper", "The data folder {home}/new/deeper cannot be used (Not a directory)."),
+        (
+            "touch key; chmod 0 key",
+            ".",
+            "{home}/key may not be read and written by this account. Run `chmod u+",
+        ),
+        ("ln -s nowhere media", ".", "made"),
+    ],
+)
+def test_a_folder_that_cannot_be_used(
+    home: Home,
+    somebody: Callable[..., Person],
+    ordinary: dict[str, Any],
+    beforehand: str,
+    folder: str,
+    answer: str,
+) -> None:
+    path = shlex.quote(str(home.path))
+    somebody(f"import os; os.chdir({str(home.path)!r}); os.system({beforehand!r})", **ordinary).leave()
+    said = somebody(MAKE.format(folder=str(home.path / folder)), **ordinary).leave()
+    assert said.startswith(answer.format(home=path))
+    assert said.endswith("set OMNICRM_DATA to another folder.\n" if answer != "made" else "made\n")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to leave a file of another user")
+def test_what_root_left_behind(home: Home, somebody: Callable[..., Person], ordinary: dict[str, Any]) -> None:
+    (home.path / "servers.lock").touch(0o600)
+    said = somebody(MAKE.format(folder=str(home.path)), **ordinary).leave()
+    assert f"Run `sudo chown -R {ordinary['user']} {home.path}/servers.lock`, or set OMNICRM_DATA" in said
+
+
+def test_a_full_disk(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(home_module, "LEAST_ROOM", 10**18)
+    with pytest.raises(
+        ServerError, match=r"^The disk of .* has \d+ MB left, and OmniCRM needs .* to start\."
+    ):
+        home.make()

@@ -2,28 +2,25 @@ from __future__ import annotations
 
 import os
 import pwd
-import shutil
 import signal
 import stat
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
 import pytest
 
-from omnicrm.embedded.account import OUTSIDE, Account
-from omnicrm.embedded.home import PROJECT, Home
+from omnicrm.embedded.account import OUTSIDE
+from omnicrm.embedded.home import Home
 from omnicrm.embedded.postgres import Postgres
 from omnicrm.embedded.processes import ServerError
 
-from .conftest import processes_of, wait_for
+from .conftest import Person, processes_of, wait_for
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be somebody else")
-
-
-ORDINARY = pwd.getpwnam("daemon")  # initdb wants a user that has a name
 
 
 def rows(home: Home) -> int:
@@ -155,26 +152,8 @@ for kind in (Postgres, Valkey):
 """
 
 
-def interpreter_for_all() -> str | None:
-    """Ours may stand in a closed home folder; the servers need only the standard library."""
-    somebody_else = Account(ORDINARY.pw_uid, ORDINARY.pw_gid, {})
-    candidates = [sys.executable, shutil.which("python3", path="/usr/local/bin:/usr/bin:/bin")]
-    for python in filter(None, candidates):
-        works = subprocess.run(
-            [python, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"], check=False
-        )
-        if works.returncode == 0 and all(map(somebody_else.reaches, (PROJECT, Path(python).resolve()))):
-            return python
-    return None
-
-
-@as_root
-def test_an_ordinary_user(home: Home, somebody) -> None:  # type: ignore[no-untyped-def]
-    python = interpreter_for_all()
-    if not python:
-        pytest.skip("no Python, or the project is in a folder, that other users cannot reach")
-    uid, gid = ORDINARY.pw_uid, ORDINARY.pw_gid
-    os.chown(home.path, uid, gid)
-    home.path.chmod(0o700)
-    person = somebody(SERVE, python=python, user=uid, group=gid, extra_groups=[])
+def test_an_ordinary_user(home: Home, somebody: Callable[..., Person], ordinary: dict[str, Any]) -> None:
+    person = somebody(SERVE, **ordinary)
+    uid = home.path.stat().st_uid
+    assert uid != 0
     assert person.leave().splitlines() == [f"postgres True {uid}", f"valkey True {uid}"]

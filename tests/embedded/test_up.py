@@ -91,8 +91,7 @@ def test_a_busy_port_is_told_in_one_line(
         other.listen()
         said, _ = manage("up").communicate(timeout=30)
     assert said == (
-        f"CommandError: Port {port} on 127.0.0.1 cannot be used (Address already in use). "
-        f"Stop what uses it, or choose another: PORT={port + 1} make run\n"
+        f"CommandError: Port {port} on 127.0.0.1 is in use. Stop what uses it, or choose another: PORT={port + 1} make run\n"
     )
     assert processes_of(home) == []
 

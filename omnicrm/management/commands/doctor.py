@@ -67,7 +67,7 @@ def in_words(findings: list[Finding]) -> str:
 def examine() -> Iterator[Finding]:
     """Every finding, in the order in which things depend on each other."""
     yield python()
-    yield from data_folder()
+    yield data_folder()
     found = postgres()
     yield found
     if found.state == "ok":
@@ -93,19 +93,17 @@ def python() -> Finding:
     )
 
 
-def data_folder() -> Iterator[Finding]:
-    folder = Home.from_env().path
-    folder.mkdir(parents=True, exist_ok=True)
-    if not os.access(folder, os.W_OK):
-        yield Finding(
-            "data_folder", "wrong", f"{folder} cannot be written. Set OMNICRM_DATA to a folder of yours."
-        )
-        return
-    free = shutil.disk_usage(folder).free
+def data_folder() -> Finding:
+    home = Home.from_env()
+    try:
+        home.make()
+    except ServerError as error:
+        return Finding("data_folder", "wrong", str(error))
+    free = shutil.disk_usage(home.path).free
     enough = free >= LEAST_SPACE
     wish = "" if enough else " Make room, or set OMNICRM_DATA to a folder on another disk."
-    yield Finding(
-        "data_folder", "ok" if enough else "wrong", f"{folder} has {free / 1e9:.1f} GB of room.{wish}"
+    return Finding(
+        "data_folder", "ok" if enough else "wrong", f"{home.path} has {free / 1e9:.1f} GB of room.{wish}"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import os
 import socket
@@ -36,6 +37,7 @@ class Command(BaseCommand):
     def handle(self, *, port: str, bind: str, **options: Any) -> None:
         home = Home.from_env()
         try:
+            home.make()
             ours = the_only_one(home)
             address = free_address(bind, port)
             note(ours, url_of(*address))
@@ -146,17 +148,23 @@ def free_address(bind: str, port: str) -> tuple[str, int]:
         raise ServerError(
             f"PORT={port} is not a port. Use a number from 1 to 65535, such as PORT=8001 make run"
         )
-    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
-    with socket.socket(family) as probe:
+    with socket.socket(socket.AF_INET6 if ":" in bind else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((bind, int(port)))
         except OSError as error:
-            raise ServerError(
-                f"Port {port} on {bind} cannot be used ({error.strerror}). "
-                f"Stop what uses it, or choose another: PORT={int(port) % 65535 + 1} make run"
-            ) from None
+            raise ServerError(why_not(error, bind, int(port))) from None
     return bind, int(port)
+
+
+def why_not(error: OSError, bind: str, port: int) -> str:
+    """What to do about an address that we may not listen at."""
+    if isinstance(error, PermissionError):
+        return f"Port {port} is for root alone. Choose another: PORT=8000 make run"
+    if error.errno != errno.EADDRINUSE:
+        return f"BIND={bind} is no address of this machine. Use 127.0.0.1, or 0.0.0.0 for all its networks."
+    another = port % 65535 + 1
+    return f"Port {port} on {bind} is in use. Stop what uses it, or choose another: PORT={another} make run"
 
 
 def reachable_host(bind: str) -> str:
