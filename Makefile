@@ -6,8 +6,10 @@ UV_VERSION := 0.13.8
 UV := $(shell command -v uv 2>/dev/null || echo .local/uv/bin/uv)
 PYTHON := $(firstword $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p; done))
+NEED_PYTHON = test -n "$(PYTHON)" || { echo "OmniCRM needs Python 3.11, 3.12 or 3.13; install one and run this again."; exit 1; }
 PY := .venv/bin/python
 MANAGE := $(PY) manage.py
+RUNNABLE := .venv/.runnable
 INSTALLED := .venv/.installed
 TEMPLATES := find templates */templates -name '*.html' -print0 2>/dev/null
 LOCK := $(UV) pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --no-annotate -q
@@ -19,19 +21,31 @@ help: ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .local/uv/bin/uv:
-	@test -n "$(PYTHON)" || { echo "OmniCRM needs Python 3.11, 3.12 or 3.13; install one and run this again."; exit 1; }
+	@$(NEED_PYTHON)
 	@$(PYTHON) -m venv .local/uv || { echo "Python's venv module is missing; on Debian: apt-get install python3-venv"; exit 1; }
 	@.local/uv/bin/python -m pip install -q --disable-pip-version-check "uv==$(UV_VERSION)"
 
-$(INSTALLED): requirements/dev.txt | $(filter .local/%,$(UV))
-	@test -n "$(PYTHON)" || { echo "OmniCRM needs Python 3.11, 3.12 or 3.13; install one and run this again."; exit 1; }
-	@test -x $(PY) || $(UV) venv -q --python "$$(command -v $(PYTHON))" .venv
-	@$(UV) pip sync -q --require-hashes --python $(PY) requirements/dev.txt
+$(PY): | $(filter .local/%,$(UV))
+	@$(NEED_PYTHON)
+	@$(UV) venv -q --clear --python "$$(command -v $(PYTHON))" .venv
+
+ifneq ($(shell test -x $(PY) && echo there),there)  # a Python that went away takes with it what was installed
+.PHONY: $(RUNNABLE) $(INSTALLED)
+endif
+
+$(RUNNABLE): requirements/local.txt | $(PY)
+	@echo "Installing what requirements/local.txt names."
+	@$(UV) pip install -q --require-hashes --python $(PY) -r requirements/local.txt
 	@touch $@
 
-install: $(INSTALLED) ## the virtual environment, exactly as locked
+$(INSTALLED): requirements/dev.txt | $(PY)
+	@echo "Installing what requirements/dev.txt names."
+	@$(UV) pip sync -q --require-hashes --python $(PY) requirements/dev.txt
+	@touch $@ $(RUNNABLE)
 
-run: $(INSTALLED) ## Postgres, Valkey, migrations, web, worker and beat in the foreground; PORT=8000
+install: $(INSTALLED) ## the virtual environment, exactly as locked, with what the tests need
+
+run: $(RUNNABLE) ## Postgres, Valkey, migrations, web, worker and beat in the foreground; PORT=8000
 	@exec $(MANAGE) up
 
 test: $(INSTALLED) ## all tests, on servers of their own; ARGS="-k undo" picks some
@@ -66,7 +80,7 @@ fmt: $(INSTALLED) ## format, and mend what can be mended
 	@$(PY) -m ruff check --fix -q . ; $(PY) -m ruff format .
 	@$(TEMPLATES) | xargs -0 -r .venv/bin/djade --target-version 5.2
 
-seed: $(INSTALLED) ## a demonstration account to click through
+seed: $(RUNNABLE) ## a demonstration account to click through
 	@$(MANAGE) migrate --verbosity 0
 	@$(MANAGE) seed_demo
 

@@ -56,10 +56,12 @@ def supervise(home: Home, address: tuple[str, int]) -> int:
             supervisor.finish(
                 manage(console, "migrate"), manage(console, "collectstatic", "--verbosity", "0")
             )
-            for program in programs(console, home, address, keep_open=shares):
-                supervisor.start(program)
+            web, *others = programs(console, home, address, keep_open=shares)
+            supervisor.start(web)  # alone first: somebody waits for the page
             if not supervisor.wait_for(lambda: answers(*address), 60):
                 raise ServerError("The web server did not answer within a minute; its words stand above.")
+            for program in others:
+                supervisor.start(program)
             console.say("up", f"ready after {time.monotonic() - began:.1f} s")
             console.say("up", f"OmniCRM is at {url_of(*address)} (Ctrl-C stops it)")
             return supervisor.run()
