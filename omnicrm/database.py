@@ -66,12 +66,13 @@ def prepare(
     with _alone(admin_conninfo) as admin:
         done = Prepared(name, admin.info.server_version)
         _require_version(admin)
-        done.made += _make_roles(admin, {OWNER: owner_password, APP: app_password})
+        done.made += _make_roles(admin)
         done.made += _make_database(admin, name)
         _open_to_app(admin, name)
         with _connect(admin_conninfo, dbname=name) as inside, inside.transaction():
             _as_owner(inside, GRANTS)
-            _make_extensions(inside)  # last, and at once with the rest: `is_prepared` looks for them
+            _make_extensions(inside)
+        _let_in(admin, {OWNER: owner_password, APP: app_password})  # last: who can log in finds all of it
     return done
 
 
@@ -89,10 +90,10 @@ def drop(admin: Connection[Any], name: str) -> None:
 
 
 def login_roles(admin_conninfo: str) -> set[str]:
-    """Which of our two logins exist on this server."""
+    """Which of our two logins work on this server: not those of a `prepare` that did not reach its end."""
     with _connect(admin_conninfo) as admin:
         found = admin.execute(
-            "SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", [[OWNER, APP]]
+            "SELECT rolname FROM pg_roles WHERE rolcanlogin AND rolname = ANY(%s)", [[OWNER, APP]]
         ).fetchall()
     return {role for (role,) in found}
 
@@ -136,12 +137,10 @@ def _require_version(admin: Connection[Any]) -> None:
         )
 
 
-def _make_roles(admin: Connection[Any], passwords: dict[str, str | None]) -> list[str]:
+def _make_roles(admin: Connection[Any]) -> list[str]:
     made = [role for role in (OWNER, APP, *ENTERED) if _make_role(admin, role)]
-    for role, password in passwords.items():
-        if password is not None:
-            _set_password(admin, role, password)
-        for key, value in SETTINGS[role].items():
+    for role, settings in SETTINGS.items():
+        for key, value in settings.items():
             statement = sql.SQL("ALTER ROLE {} SET {} = {}")
             admin.execute(statement.format(sql.Identifier(role), sql.Identifier(key), sql.Literal(value)))
     for role in ENTERED:
@@ -160,9 +159,15 @@ def _make_role(admin: Connection[Any], role: str) -> bool:
             f"Run: ALTER ROLE {role} NOSUPERUSER NOBYPASSRLS"
         )
     if exempt is None:
-        login = "CREATE ROLE {} NOLOGIN" if role in ENTERED else "CREATE ROLE {} LOGIN"
-        _run(admin, login, role)
+        _run(admin, "CREATE ROLE {} NOLOGIN", role)
     return exempt is None
+
+
+def _let_in(admin: Connection[Any], passwords: dict[str, str | None]) -> None:
+    for role, password in passwords.items():
+        if password is not None:
+            _set_password(admin, role, password)
+        _run(admin, "ALTER ROLE {} LOGIN", role)
 
 
 def _set_password(admin: Connection[Any], role: str, password: str) -> None:

@@ -41,7 +41,51 @@ def test_from_nothing_to_two_urls_that_work(home: Home, monkeypatch: pytest.Monk
     again = run()
     assert again.startswith("Made on Postgres 18: nothing; everything was there.\n")
     assert "omnicrm_app:PASSWORD@" in again  # a password that was made before is not changed, and not known
+    assert again.endswith(
+        "PASSWORD was set before. To set it anew, choose it in these URLs and run this again.\n"
+    )
     fresh.stop()
+
+
+def test_an_administrator_who_may_not_do_everything(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A managed Postgres: what its provider has to do is said, and the next run goes on from there."""
+    fresh = Postgres(home, throwaway=True)
+    fresh.start()
+    with psycopg.connect(home.database_admin_url, autocommit=True) as superuser:
+        superuser.execute("CREATE ROLE managed LOGIN CREATEROLE CREATEDB")
+        superuser.execute("CREATE ROLE nobody LOGIN")
+    refused = (
+        r"^Postgres refuses \(permission denied to create role\)\. The administrator needs CREATEROLE and"
+    )
+    with pytest.raises(CommandError, match=refused):
+        run(home.postgres_url("nobody", "postgres"))
+
+    managed = home.postgres_url("managed", "postgres")
+    with pytest.raises(CommandError, match="run in the database omnicrm: CREATE EXTENSION vector"):
+        run(managed)
+    with psycopg.connect(home.postgres_url("postgres"), autocommit=True) as superuser:
+        superuser.execute("CREATE EXTENSION vector")
+    urls = json.loads(run(managed, "--json"))["set"]  # not before: nobody has seen a password yet
+    assert [len(urlsplit(url).password or "") for url in urls.values()] == [32, 32]
+    for variable, url in urls.items():
+        monkeypatch.setenv(variable, url)
+    assert run(managed).endswith("DATABASE_URL and DATABASE_OWNER_URL are set. Next: `manage.py migrate`.\n")
+    fresh.stop()
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        (
+            "postgresql://postgres@127.0.0.1:1/postgres",
+            r"Postgres does not let us in \(.* Connection refused\)\.",
+        ),
+        ("nonsense", r"Postgres does not let us in \(missing .*\)\. Check DATABASE_ADMIN_URL\.$"),
+    ],
+)
+def test_an_administrator_who_is_not_let_in(url: str, sentence: str) -> None:
+    with pytest.raises(CommandError, match=f"^{sentence}"):
+        run(url)
 
 
 def test_passwords_come_from_our_own_settings(server: Home, monkeypatch: pytest.MonkeyPatch) -> None:

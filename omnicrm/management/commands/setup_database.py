@@ -13,6 +13,8 @@ from omnicrm import database, env
 from omnicrm.commands import BAD_ARGUMENTS, JsonCommand, Result, refuse
 from omnicrm.embedded.home import DATABASE
 
+UNKNOWN = "PASSWORD"
+
 
 class Command(JsonCommand):
     help = (
@@ -36,18 +38,31 @@ class Command(JsonCommand):
             )
         try:
             return set_up(admin)
-        except (database.SetupRefused, psycopg.Error) as error:
-            refuse(str(error).strip())
+        except database.SetupRefused as error:
+            refuse(str(error))
+        except psycopg.Error as error:
+            refuse(explained(error))
 
     def words(self, result: Result) -> str:
-        made = ", ".join(result["made"]) or "nothing; everything was there"
-        lines = [f"Made on Postgres {result['postgres']}: {made}."]
-        if result["set"]:
-            lines += ["Set these (shown once), then run `manage.py migrate`:"]
-            lines += [f"{variable}={url}" for variable, url in result["set"].items()]
-        else:
-            lines += ["DATABASE_URL and DATABASE_OWNER_URL are set. Next: `manage.py migrate`."]
+        what = ", ".join(result["made"]) or "nothing; everything was there"
+        made = f"Made on Postgres {result['postgres']}: {what}."
+        if not result["set"]:
+            return f"{made} DATABASE_URL and DATABASE_OWNER_URL are set. Next: `manage.py migrate`."
+        lines = [made, "Set these (shown once), then run `manage.py migrate`:"]
+        lines += [f"{variable}={url}" for variable, url in result["set"].items()]
+        if any(f":{UNKNOWN}@" in url for url in result["set"].values()):
+            lines += [
+                f"{UNKNOWN} was set before. To set it anew, choose it in these URLs and run this again."
+            ]
         return "\n".join(lines)
+
+
+def explained(error: psycopg.Error) -> str:
+    """What Postgres objects to, and what to look at."""
+    reason = str(error).strip().splitlines()[0]
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return f"Postgres refuses ({reason}). The administrator needs CREATEROLE and CREATEDB."
+    return f"Postgres does not let us in ({reason}). Check DATABASE_ADMIN_URL."
 
 
 def set_up(admin: str) -> dict[str, Any]:
@@ -59,7 +74,7 @@ def set_up(admin: str) -> dict[str, Any]:
     made = {
         variable: secrets.token_urlsafe(24)
         for variable, role in known.items()
-        if passwords[variable] is None and role not in existing
+        if not env.secret(variable) and role not in existing
     }
     passwords |= made
     done = database.prepare(
@@ -69,7 +84,7 @@ def set_up(admin: str) -> dict[str, Any]:
         app_password=passwords["DATABASE_URL"],
     )
     urls = {
-        variable: role_url(admin, role, made.get(variable, "PASSWORD"), name)
+        variable: role_url(admin, role, made.get(variable, UNKNOWN), name)
         for variable, role in known.items()
         if not env.secret(variable)
     }
