@@ -15,11 +15,10 @@ RUN DATABASE_URL=postgresql://omnicrm_app@db/omnicrm SECRET_KEY=only-for-this-st
  && install -d -o omnicrm -g omnicrm /data /data/media
 USER omnicrm
 
-ENV OMNICRM_DATA=/data MEDIA_ROOT=/data/media DB_POOL=16
+ENV OMNICRM_DATA=/data MEDIA_ROOT=/data/media BIND=0.0.0.0
 VOLUME /data
 EXPOSE 8000
 # Any answer below 500 is a sign of life: ALLOWED_HOSTS need not know this machine's own name.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["python", "-c", "import http.client as h; \
 c = h.HTTPConnection('127.0.0.1', 8000, timeout=4); c.request('GET', '/livez'); exit(c.getresponse().status >= 500)"]
-CMD ["gunicorn", "omnicrm.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", \
-     "--threads", "32", "--timeout", "60", "--graceful-timeout", "30", "--keep-alive", "15", "--no-control-socket"]
+CMD ["gunicorn", "-c", "python:omnicrm.serving"]

@@ -39,6 +39,7 @@ def config(level: str, *, pretty: bool = False) -> dict[str, Any]:
         "loggers": {
             "django": {"handlers": [], "level": level},
             "django.server": {"handlers": [], "level": "WARNING"},
+            "gunicorn.error": {"handlers": [], "propagate": True},
             "celery.app.trace": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},
         },

@@ -91,9 +91,8 @@ OWNER_DATABASE: dict[str, Any] = dict(
 )
 DATABASES: dict[str, Any] = {"default": dict(dj_database_url.parse(DATABASE_URL))}
 DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
-DB_POOL = env.number("DB_POOL", 0)
+DB_POOL = env.number("DB_POOL", 0)  # by default 16 in the web (omnicrm.wsgi), and none elsewhere
 if DB_POOL:
-    # Web only: a pool that was opened before a fork gives wrong answers, so workers and commands go without.
     DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 1, "max_size": DB_POOL, "timeout": 10}}
 
 REDIS_URL = env.secret("REDIS_URL") or HOME.redis_url
@@ -122,9 +121,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_ON_GET = False
-SIGNUP = env.text(
-    "SIGNUP", "first"
-)  # first: until the first user exists; open: anybody; closed: create_user only
+SIGNUP = env.text("SIGNUP", "first")  # see omnicrm.accounts
 EMAIL_BACKEND = env.text("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "omnicrm@localhost")
 

@@ -8,12 +8,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from runpy import run_path
 from typing import Any
 
 import pytest
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
+from gunicorn.config import Config
 
 from omnicrm import checks, env
 
@@ -219,6 +221,49 @@ def test_migrations_need_the_owner(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # --- the whole, as it starts on a server
+
+
+@pytest.mark.parametrize(
+    ("start", "given", "pool"),
+    [
+        ("import omnicrm.wsgi", {}, 16),
+        ("import omnicrm.wsgi", {"DB_POOL": "3"}, 3),
+        ("import omnicrm.celery", {"DB_POOL": "3"}, 0),
+    ],
+)
+def test_only_the_web_keeps_connections(start: str, given: dict[str, str], pool: int) -> None:
+    script = f"{start}; from django.conf import settings; print(settings.DB_POOL)"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)} | PRODUCTION | given,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"{pool}\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "bound"),
+    [
+        ({}, ["127.0.0.1:8000"]),
+        ({"BIND": "0.0.0.0", "PORT": "80"}, ["0.0.0.0:80"]),
+        ({"BIND": "::1"}, ["[::1]:8000"]),
+    ],
+)
+def test_what_gunicorn_is_told(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], bound: list[str]
+) -> None:
+    for name in ("BIND", "PORT", "WEB_CONCURRENCY", "WEB_THREADS", "LOG_LEVEL"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    read = run_path(str(ROOT / "omnicrm" / "serving.py"))
+    told = Config()
+    for name in read.keys() & told.settings.keys():
+        told.set(name, read[name])
+    assert (told.bind, told.workers, told.threads, told.worker_class_str) == (bound, 2, 32, "gthread")
+    assert told.control_socket_disable is True
 
 
 def check(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:

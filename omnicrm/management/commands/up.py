@@ -97,13 +97,11 @@ def programs(console: Console, home: Home, address: tuple[str, int], keep_open: 
         python = [sys.executable, "-m", *arguments]
         return Program(name, python, console, environment=environment, keep_open=keep_open)
 
-    # A pool that was opened before a fork gives wrong answers, so only the web has one.
+    host, port = address
     return [
-        program(
-            "web", "gunicorn", "omnicrm.wsgi", *gunicorn(*address), DB_POOL=os.environ.get("DB_POOL") or "16"
-        ),
-        program("worker", *CELERY, "worker", *WORKER, DB_POOL="0", PYTHONWARNINGS=HUSHED),
-        program("beat", *CELERY, "beat", "--loglevel", "WARNING", *beat(home), DB_POOL="0"),
+        program("web", "gunicorn", "-c", "python:omnicrm.serving", BIND=host, PORT=str(port)),
+        program("worker", *CELERY, "worker", *WORKER, PYTHONWARNINGS=HUSHED),
+        program("beat", *CELERY, "beat", "--loglevel", "WARNING", *beat(home)),
     ]
 
 
@@ -114,17 +112,6 @@ HUSHED = "ignore:You're running the worker with superuser"  # in a container tha
 
 def beat(home: Home) -> list[str]:
     return ["--schedule", str(home.path / "beat"), "--pidfile="]
-
-
-def gunicorn(host: str, port: int) -> list[str]:
-    """Threads are cheap while they wait for a stream; see docs/production.md for the numbers."""
-    return [
-        *("--bind", f"[{host}]:{port}" if ":" in host else f"{host}:{port}"),
-        *("--worker-class", "gthread", "--workers", os.environ.get("WEB_CONCURRENCY") or "2"),
-        *("--threads", os.environ.get("WEB_THREADS") or "32"),
-        *("--timeout", "60", "--graceful-timeout", "10", "--keep-alive", "15"),
-        *("--log-level", "warning", "--no-control-socket"),
-    ]
 
 
 def the_only_one(home: Home) -> Lock:
