@@ -85,6 +85,7 @@ def run_one(
             actor("worker"),
         ):
             _run(job)
+            log.info("job.ran", state=job.state)
     return job
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from uuid import uuid4
 
@@ -13,9 +14,13 @@ from django.http.response import HttpResponseBase
 from django.urls import Resolver404, resolve
 
 from omnicrm import acting
+from omnicrm.logs import view_of
+
+log = structlog.get_logger(__name__)
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 GOOD_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+QUIET = {"", "livez", "readyz"}
 
 
 class RequestIdMiddleware:
@@ -25,12 +30,21 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.headers.get("X-Request-ID", "")
-        request.request_id = given if GOOD_ID.fullmatch(given) else uuid4().hex  # type: ignore[attr-defined]
-        with structlog.contextvars.bound_contextvars(request_id=request.request_id), acting.actor("web"):  # type: ignore[attr-defined]
+        given, began = request.headers.get("X-Request-ID", ""), time.monotonic()
+        request_id = given if GOOD_ID.fullmatch(given) else uuid4().hex
+        request.request_id = request_id  # type: ignore[attr-defined]
+        with structlog.contextvars.bound_contextvars(request_id=request_id), acting.actor("web"):
             response = self.get_response(request)
-        response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
+            tell(request, response, time.monotonic() - began)
+        response["X-Request-ID"] = request_id
         return response
+
+
+def tell(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+    """A line for every request; a quiet one for static files, and for machines that ask whether we are well."""
+    view, status = view_of(request), response.status_code
+    line = log.debug if status < 400 and view in QUIET else log.info
+    line("request", method=request.method, view=view, status=status, ms=round(seconds * 1000))
 
 
 class ActingMiddleware:
