@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from integrations.mail.reply_rules import (
     ADDRESS,
@@ -14,6 +14,7 @@ from integrations.mail.reply_rules import (
     HEADER_ROLES,
     ORIGINAL,
     QUOTING,
+    WROTE_RUN_ON,
     WROTE_WORD,
 )
 
@@ -21,7 +22,7 @@ BLANK, TEXT, QUOTE, WROTE, HEADER, RULE, SIGN, MAYBE = " ", "t", "q", "w", "h", 
 """Kinds of lines: WROTE is "On … wrote:", HEADER is "--- Original Message ---" and the From:/Sent:/To: lines."""
 
 INVISIBLE = " \t\xa0\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\r\n\f\v"
-RULERS = "-_=*•–—~+#·─━ᐧ"
+RULERS = "-_=*•‐‑‒–—―~+#·─━ᐧ"
 _MARKED = RULERS + INVISIBLE + "<>[](){}:|"
 _OPENERS = RULERS + "<|│["
 _UNSETTLED = MAYBE + HEADER + WROTE
@@ -32,6 +33,8 @@ _MISSES = 1000
 """Candidates that turn out to be text before we stop looking: no letter has so many, but a log or an attack does."""
 _BRACKETS = ("<", "(", "[", '"', ":", "\u202a")
 _WIDTH = 400
+_FRAGMENT = 30
+"""A last line this short may be the end of a verb: "écrit :" below "… a"."""
 _HEADER_WINDOW = 16
 _ADDRESS_OR_DIGIT = re.compile(r"[@\d]")
 _STAMPED = re.compile(r"\d{4}-\d\d-\d\d \d{1,2}:\d\d (?:GMT|UTC)")
@@ -85,7 +88,8 @@ def kind_alone(line: str) -> str:
     if (
         last in _ENDS
         or (last in "e道" and line.endswith(_VERBS))
-        or (line.find(":", 1, 40) > 0 and role_of(line))
+        or role_of(line)
+        or ("@" in line and WROTE_RUN_ON.search(line))
     ):
         return MAYBE
     return MAYBE if first.isdigit() and _STAMPED.match(line) else TEXT
@@ -159,32 +163,37 @@ def role_of(line: str) -> str | None:
 
 def _header_end(lines: Sequence[str], i: int, *, marked: bool, ruled: bool) -> int:
     """The line after a header block that starts at (or, after a marker, soon after) line i; i when there is none."""
-    roles: set[str] = set()
-    end, gap, addressed, at = i, 0, False, i
-    while at < min(len(lines), i + _HEADER_WINDOW + 2 * len(roles)):
+    found: dict[str, str] = {}
+    end, gap, at = i, 0, i
+    while at < min(len(lines), i + _HEADER_WINDOW + 2 * len(found)):
         line = lines[at]
         role = role_of(line) if line else None
-        if role in roles and role not in ("cc", "reply"):
+        if role in found and role not in ("cc", "reply"):
             break
         if role:
-            roles.add(role)
-            addressed = addressed or "@" in line
+            found[role] = line
             end, gap = at + 1, 0
         else:
             gap += 1
-            if gap > (2 if not line or not roles else 3) or (not line and at and not lines[at - 1] and roles):
+            if gap > (2 if not line or not found else 3) or (not line and at and not lines[at - 1] and found):
                 break
         at += 1
-    return end if marked or _is_header_block(roles, addressed, ruled) else i
+    return end if marked or _is_header_block(found, ruled=ruled) else i
 
 
-def _is_header_block(roles: set[str], addressed: bool, ruled: bool) -> bool:
-    named = roles - {"reply"}
+def _is_header_block(found: Mapping[str, str], *, ruled: bool) -> bool:
+    """Whether lines say enough of whose message follows; "From: Houston, To: Denver, Date: May 5" is a journey."""
+    named = found.keys() - {"reply"}
+    addressed = any("@" in line for line in found.values())
+    if "from" not in named:
+        return (
+            len(named) > 2 if ruled else {"to", "subject"} <= named and not named.isdisjoint({"date", "cc"})
+        )
     if ruled:
-        return len(named) > 2 or (bool(named & {"from"}) and (addressed or len(named) > 1))
-    if "from" in named:
-        return len(named) >= 3 or (len(named) == 2 and addressed and bool(named & {"date", "subject"}))
-    return named >= {"to", "subject", "date"} or named >= {"to", "subject", "cc"}
+        return addressed or len(named) > 1
+    if len(named) < 3:
+        return addressed and not named.isdisjoint({"date", "subject"})
+    return addressed or "subject" in named or CLOCK_OR_YEAR_DATE.search(found.get("date", "")) is not None
 
 
 def _is_broken_wrote(line: str) -> bool:
@@ -201,25 +210,31 @@ def _quote_follows(lines: Sequence[str], kinds: Sequence[str], i: int) -> bool:
 
 def _wrote_start(lines: Sequence[str], kinds: Sequence[str], end: int) -> int | None:
     """Where the line "On …, somebody wrote:" that ends at `end` starts: there or up to four lines above."""
-    last = lines[end][:_WIDTH]
-    if not (_ADDRESS_OR_DIGIT.search(last) or WROTE_WORD.search(last.casefold())):
+    last = _without_run_on(lines[end])
+    if not (len(last) < _FRAGMENT or _ADDRESS_OR_DIGIT.search(last) or WROTE_WORD.search(last.casefold())):
         return None
     quoted = _quote_follows(lines, kinds, end)
-    found = None
+    found, whole = None, False
     joined = ""
     for start in range(end, max(end - 6, -1), -1):
-        line = lines[start]
+        line = lines[start] if start < end else last
         if not line and joined[:1] in ("<", "(") and found is not None:
             continue
         if not line or kinds[start] not in (TEXT, RULE, MAYBE) or len(line) + len(joined) > _WIDTH:
             break
         joined = f"{line} {joined}" if joined else line
         dated = DATED_START.match(joined.lstrip(_MARKED)) is not None
-        if (found is None or dated) and is_wrote(joined, quoted=quoted, dated=dated):
-            found = start
+        if (dated or not whole) and is_wrote(joined, quoted=quoted, dated=dated):
+            found, whole = start, _ADDRESS_OR_DIGIT.search(joined) is not None
             if dated:
                 break
     return found
+
+
+def _without_run_on(line: str) -> str:
+    """ "On … <ada@example.org> wrote:" without the quotation that starts on the same line."""
+    found = WROTE_RUN_ON.search(line) if "@" in line else None
+    return line[: found.end()] if found else line[:_WIDTH]
 
 
 def is_wrote(line: str, *, quoted: bool, dated: bool) -> bool:
@@ -228,8 +243,11 @@ def is_wrote(line: str, *, quoted: bool, dated: bool) -> bool:
         return True
     text = line.strip(_EDGES).casefold()
     ends = text.endswith((":", "：")) or line.endswith("-")
-    if not (ends or dated) or (dated and not DATE.search(text)):
+    dated = dated and DATE.search(text) is not None
+    if not (ends or dated):
         return False
+    if text.startswith(QUOTING):
+        return "@" in text or quoted
     verb = WROTE_WORD.search(text)
     address = ADDRESS.search(text)
     bracketed = address is not None and text[address.start() - 1 : address.start()] in _BRACKETS
@@ -240,8 +258,6 @@ def is_wrote(line: str, *, quoted: bool, dated: bool) -> bool:
         return clock and address is not None and ((ends and bracketed) or quoted)
     if not ends:
         return False
-    if text.startswith(QUOTING):
-        return "@" in text or quoted
     if not verb:
         return quoted and "@" in text and DATE.search(text) is not None
     if address and bracketed:

@@ -18,7 +18,7 @@ def _phrases(table: str) -> tuple[str, ...]:
 
 
 WROTE = _phrases("""
-wrote | has written | schrieb | schreibt | hat geschrieben | geschrieben
+wrote | writes | has written | schrieb | schreibt | hat geschrieben | geschrieben
 a écrit | a ecrit | écrivait | escribió | escribio | ha escrito | escribiu | va escriure
 ha scritto | scrisse | escreveu | schreef | geschreven | het geskryf | skrev | skrifaði
 kirjoitti | kirjutas | rakstīja | rašė | ezt írta | írta | hau idatzi du
@@ -81,10 +81,11 @@ allegati | bijlagen | anexos | załączniki | вложения | 添付ファイ
 HEADER_ROLES = {name: role for role, names in HEADER_NAMES.items() for name in names}
 
 ORIGINAL = _phrases("""
-original message | originalmessage | original appointment | original mail | original email
+original message | mail original | originalmessage | original appointment | original mail | original email
 reply message | replied message | forwarded message | forwarded mail | forwarded email |
 previous message
-forwarded by | message from | ursprüngliche nachricht | ursprungliche nachricht | original-nachricht
+forwarded by | message from | reply above this line | please reply above this line
+please type your reply above | type your reply above | write your reply above | ursprüngliche nachricht | ursprungliche nachricht | original-nachricht
 originalnachricht | weitergeleitete nachricht | weitergeleitet von | ursprünglicher termin
 message d'origine | message d’origine | message original | message initial | message transféré
 message transfere | courriel original | mensaje original | mensaje reenviado | mensaje de origen
@@ -312,6 +313,30 @@ guys folks mate buddy friends sir madam gentlemen ladies colleagues
 """)
 """Capitalised words that end messages and are nobody's name."""
 
+GIVEN_NAMES = _words("""
+aaron adam alan alex amy andrea andrew andy angela ann anna anne anthony barbara barry becky ben bert beth bill bob
+brad brenda brian bruce carl carol caroline cathy charles charlie cheryl chris christine cindy claire craig dan daniel
+dave david debbie debra dennis diana diane donna doug ed emily eric erin fred gary george gerald glenn greg harry
+heather helen henry holly ian jack jackie james jamie jane janet jason jeff jen jennifer jenny jeremy jerry jessica
+jill jim jimmy joan joe john jon jonathan josh judy julia julie justin karen kate kathy katie keith kelly ken kevin
+kim kyle larry laura lauren leslie linda lisa liz lori louise lynn marc maria marie mark martha martin mary matt
+matthew megan melissa michael michelle mike monica nancy nathan neil nicole oliver pam patricia patrick paul paula
+peter phil rachel ralph randy rebecca richard rick rob robert roger ron ross russ ryan sally sam sandra sandy sara
+sarah scott sean shawn sharon shelley stacey stacy stephanie steph stephen steve steven stuart susan suzanne tara ted
+teresa terry theresa tim tina todd tom tony tracy vicki vince walter wendy
+""")
+"""Names that their owners sign in small letters; those that are also everyday words are left out."""
+
+TEAM = re.compile(
+    r"(?:The|Your|Ihr|Dein|Euer|Das|Het|Votre) .{0,40}\b[Tt]eam|L['’]équipe .{1,40}|El equipo .{1,40}"
+)
+"""A group that signs."""
+
+RUNS_ON = _words("""
+a an the at of from with and or is are was und oder der die das mit von für ist et ou le les du avec est y con e di è
+""")
+"""Words no line ends on unless the next one goes on with it."""
+
 NAME_PARTICLES = _words("van von der den de la le del di da dos du bin al el ter y e zu")
 
 GREETINGS = _words("""
@@ -323,6 +348,7 @@ sayın γεια שלום مرحبا 您好 你好 안녕하세요 halo selamat x
 """First words of a letter."""
 
 WROTE_WORD = re.compile("|".join(re.escape(verb) for verb in sorted(WROTE, key=len, reverse=True)))
+WROTE_RUN_ON = re.compile(rf"@[^\s<>@]{{1,80}}>?[)\"]?,?\s?(?:{WROTE_WORD.pattern})\s?:(?=\s)")
 DATED_START = re.compile(r"(?:[^\s\d<>@]{1,20}\s+){0,4}[(\"]?\d")
 DATE = re.compile(r"\d{4}|\d{1,2}[./-]\d{1,2}|\d{1,2}\s?[:.h]\s?\d{2}")
 CLOCK_OR_YEAR_DATE = re.compile(

@@ -16,12 +16,15 @@ from integrations.mail.reply_rules import (
     DEVICES,
     DISCLAIMER,
     DISCLAIMER_CORE,
+    GIVEN_NAMES,
     GREETINGS,
     LIST_FOOTER,
     LIST_FOOTER_LINE,
     NAME_PARTICLES,
     NOT_NAMES,
+    RUNS_ON,
     SENT_FROM,
+    TEAM,
     THANKING,
 )
 
@@ -35,6 +38,7 @@ _WORDS = re.compile(r"[^\W\d_]+")
 _NAME_WORD = re.compile(r"[^\W\d_]+(?:['’.-][^\W\d_]+)*[.,]?")
 _EXCUSES = ("please", "excuse", "so ", "apolog", "forgive", "pardon", "sorry")
 _SHORT_RULES = ("---", "—", "–", "***", "===", "~~~")
+_AROUND = "\"'“”„()"
 _TRIM = INVISIBLE + "*_~/,.!;:-–—+\"'()<>|。、！，"
 
 
@@ -164,14 +168,16 @@ def _is_clear(lines: Sequence[str], start: int, last: int) -> bool:
 
 
 def _is_dashed(line: str) -> bool:
-    """ "-Ada" or "/Ada"."""
-    return line[0] in "-/" and line[1:2].isalpha()
+    """ "-Ada", "/Ada" or "~ Ada"."""
+    return line[0] in "-/~" and line.lstrip("/" if line[0] == "/" else "-~ ")[:1].isalpha()
 
 
 def _belongs_above(lines: Sequence[str], i: int) -> bool:
     """Whether the lines above run on into line i: prose without its end, or "… the address is:"."""
     above = lines[i - 1] or lines[i - 2]
-    return above[-1:] == ":" or (len(lines[i - 1]) >= 45 and lines[i - 1][-1] not in ".!?:,;…)\"'*-_")
+    if above[-1:] == ":" or above.rpartition(" ")[2].casefold() in RUNS_ON:
+        return True
+    return len(lines[i - 1]) >= 45 and lines[i - 1][-1] not in ".!?:,;…)\"'*-_"
 
 
 def is_closing(line: str) -> bool:
@@ -244,9 +250,9 @@ def _contact_block(lines: Sequence[str], tail: Sequence[int]) -> int | None:
         if not (named or contact or _is_title(line)):
             break
         contacts += contact
-        if named or (contact and _starts_with_name(line)):
+        if contacts and (named or (contact and _starts_with_name(line))):
             start = i
-    return start if contacts else None
+    return start
 
 
 def _starts_with_name(line: str) -> bool:
@@ -267,9 +273,13 @@ def _is_title(line: str) -> bool:
 
 def is_name(line: str) -> bool:
     """Whether a short line could be how somebody signs: one to four capitalised words or initials."""
-    words = line.strip(_TRIM).split()
+    words = [word.strip(_AROUND) or "." for word in line.strip(_TRIM).split()]
     if not 1 <= len(words) <= 4 or len(line) > 40 or line[-1] in ":?!":
         return False
+    if words[0] in GIVEN_NAMES:
+        return len(words) == 1 or (len(words) == 2 and words[1].islower() and len(words[1]) > 3)
+    if TEAM.fullmatch(line):
+        return True
     if words[0].casefold() in NOT_NAMES or words[-1].casefold() in NOT_NAMES:
         return False
     return words[0][0].isupper() and all(
@@ -289,7 +299,7 @@ def _stands_alone(lines: Sequence[str], tail: Sequence[int], place: int) -> bool
     i, above = tail[place], tail[place - 1]
     line, before = lines[i], lines[above]
     words = line.split()
-    if line[0] in "—–" or not is_name(line) or len(words) > 3:
+    if line[0] in "—–" or not is_name(line) or len(words) > 3 or line[:2] == before[:2] == "- ":
         return False
     if line[-1] == "." and (len(words) == 1 or len(words[-1]) > 3):  # "Noted." but not "Ada K."
         return False
