@@ -1,40 +1,19 @@
-"""HTML mail as plain text. A scanner, not a tree: hostile nesting costs no more than its length."""
+"""HTML mail as plain text."""
 
 from __future__ import annotations
 
 import re
-from html import unescape
+
+from integrations.mail.tags import HIDDEN, LINES, PARAGRAPHS, VOID, characters, tokens
 
 MAX_HTML = 1_000_000
 MAX_QUOTES = 10
 MAX_LINK = 200
 
-_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*+)((?:[^>\"']++|\"[^\"]*+\"|'[^']*+'|[\"'])*+)>")
-_LOOSE_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*+)([^>]*+)>")
-_TAG_START = re.compile(r"</?[a-zA-Z]")
 _SPACE = re.compile(r"[ \t\r\n\f]+")
-_HUGE_NUMBER = re.compile(r"&#(?:[0-9]{8,}|[xX][0-9a-fA-F]{7,});?")
 _HREF = re.compile(r"\bhref\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))", re.I)
 _ALT = re.compile(r"\balt\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.I)
-_HIDDEN = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all|\shidden(?=[\s=/]|$)", re.I
-)
 _NEWLINES = re.compile(r"\n{3,}")
-
-_DROPPED = frozenset(
-    ["script", "style", "title", "template", "noscript", "object", "iframe", "xmp", "noembed"]
-)
-_VOID = frozenset(
-    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"]
-)
-_PARAGRAPHS = frozenset(
-    ["p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "table", "pre", "hr", "blockquote"]
-)
-_LINES = frozenset(
-    ["div", "tr", "li", "dt", "dd", "section", "article", "header", "footer", "main", "nav", "address", "center",
-     "form", "fieldset", "figure", "caption", "option", "body", "html", "head"]
-)  # fmt: skip
-_END = {name: re.compile(rf"</{name}\b", re.I) for name in _DROPPED}
 
 
 def to_text(html: str) -> str:
@@ -42,48 +21,14 @@ def to_text(html: str) -> str:
 
     A link is followed by its address in angle brackets, quoted replies start with "> ". Takes linear time.
     """
-    html = html[:MAX_HTML]
     page = _Page()
-    tag, text, pos = _TAG, 0, 0
-    while (opening := html.find("<", pos)) >= 0:
-        found = tag.match(html, opening)
-        if found:
-            page.text(html[text:opening])
-            text = pos = _enter(page, html, found)
-        elif _TAG_START.match(html, opening):
-            if tag is _LOOSE_TAG:  # a tag that never ends hides the rest, as it does in a browser
-                html = html[:opening]
-                break
-            tag, pos = _LOOSE_TAG, opening  # a quote that never ends: read on without regard to quotes
-        elif html.startswith(("<!", "<?", "</"), opening):
-            page.text(html[text:opening])
-            text = pos = _after_markup(html, opening)
-        else:
-            pos = opening + 1
-    page.text(html[text:])
+    for text, closing, name, attributes in tokens(html[:MAX_HTML]):
+        page.text(text)
+        if closing:
+            page.close(name)
+        elif name:
+            page.open(name, attributes)
     return page.done()
-
-
-def _enter(page: _Page, html: str, found: re.Match[str]) -> int:
-    """Take in one tag; returns where to go on."""
-    name = found[2].lower()
-    if found[1]:
-        page.close(name)
-    elif name in _DROPPED:
-        end = _END[name].search(html, found.end())
-        return html.find(">", end.end()) + 1 or len(html) if end else len(html)
-    else:
-        page.open(name, found[3])
-    return found.end()
-
-
-def _after_markup(html: str, opening: int) -> int:
-    """Past a comment, a declaration or a broken end tag."""
-    if html.startswith("<!--", opening):
-        end = html.find("-->", opening + 2)
-        return end + 3 if end >= 0 else len(html)
-    end = html.find(">", opening)
-    return end + 1 if end >= 0 else len(html)
 
 
 class _Page:
@@ -104,8 +49,7 @@ class _Page:
     def text(self, text: str) -> None:
         if not text or self.hidden:
             return
-        if "&" in text:
-            text = unescape(_HUGE_NUMBER.sub("\ufffd", text))
+        text = characters(text)
         if self.pre:
             first, *rest = text.split("\n")
             self.line.append(first)
@@ -140,12 +84,12 @@ class _Page:
         if self.hidden:
             self.hidden_depth += name == self.hidden
             return
-        if attributes and name not in _VOID and _HIDDEN.search(attributes):
+        if attributes and name not in VOID and HIDDEN.search(attributes):
             self.hidden, self.hidden_depth = name, 1
             return
-        if name in _PARAGRAPHS:
+        if name in PARAGRAPHS:
             self.paragraph()
-        elif name in _LINES:
+        elif name in LINES:
             self.break_line()
         self._open(name, attributes)
 
@@ -179,9 +123,9 @@ class _Page:
             self.hidden_depth -= name == self.hidden
             self.hidden = self.hidden if self.hidden_depth else ""
             return
-        if name in _PARAGRAPHS:
+        if name in PARAGRAPHS:
             self.paragraph()
-        elif name in _LINES:
+        elif name in LINES:
             self.break_line()
         match name:
             case "blockquote":
@@ -209,4 +153,4 @@ class _Page:
 def _attribute(pattern: re.Pattern[str], attributes: str) -> str:
     found = pattern.search(attributes)
     value = next((group for group in found.groups() if group), "") if found else ""
-    return _SPACE.sub(" ", unescape(_HUGE_NUMBER.sub("", value[:2000]))).strip()
+    return _SPACE.sub(" ", characters(value[:2000])).strip()

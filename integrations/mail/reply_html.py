@@ -4,9 +4,7 @@ message. Addresses of links are left out: only what a reader sees counts. A scan
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from html import unescape
 
 from integrations.mail.reply_lines import (
     BLANK,
@@ -20,6 +18,7 @@ from integrations.mail.reply_lines import (
     introduces,
     kind_alone,
 )
+from integrations.mail.tags import HIDDEN, LINES, PARAGRAPHS, VOID, characters, tokens
 
 MAX_HTML = 2_000_000
 _PLAIN = "p"
@@ -27,70 +26,13 @@ _PLAIN = "p"
 _UNSHOWN = "x"
 _REACH = 60
 _SPACES = re.compile(r"[ \t\r\n\f\xa0]+")
-_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*+)((?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+)>")
-_LOOSE_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*+)([^>]*+)>")
-_TAG_START = re.compile(r"</?[a-zA-Z]")
-_HUGE_NUMBER = re.compile(r"&#(?:[0-9]{8,}|[xX][0-9a-fA-F]{7,});?")
-
-_UNSEEN = {
-    name: re.compile(rf"</{name}\b[^>]*>", re.I)
-    for name in ["style", "script", "title", "template", "noscript", "object", "iframe", "xmp", "noembed"]
-}
-_VOID = frozenset(
-    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"]
-)
-_BLOCKS = frozenset(
-    [
-        "address",
-        "article",
-        "aside",
-        "blockquote",
-        "body",
-        "caption",
-        "center",
-        "dd",
-        "div",
-        "dl",
-        "dt",
-        "fieldset",
-        "figure",
-        "footer",
-        "form",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "header",
-        "html",
-        "li",
-        "main",
-        "nav",
-        "ol",
-        "p",
-        "pre",
-        "section",
-        "table",
-        "tbody",
-        "tfoot",
-        "thead",
-        "tr",
-        "ul",
-    ]
-)
-_SPACED = frozenset(["blockquote", "dl", "h1", "h2", "h3", "h4", "h5", "h6", "ol", "p", "pre", "table", "ul"])
-_HIDDEN = re.compile(r"display\s*:\s*none|mso-hide\s*:\s*all", re.I)
-
-_MARKS = re.compile(r"\b(?:class|id|type|name|style|data-marker|data-smartmail)\s*=", re.I)
+_MARKS = re.compile(r"\b(?:class|id|type|name|style|data-[\w-]+)\s*=", re.I)
 _NAMES = re.compile(
     r"\b(?:class|id|type|data-marker|data-smartmail)\s*=\s*(?:\"([^\"]{0,400})\"|'([^']{0,400})'|([^\s\"'>]{1,400}))",
     re.I,
 )
 _SIGNATURES = re.compile(
-    r"(?:^|[\s_])(?:gmail_signature|moz-signature|protonmail_signature_block\S*|ms-outlook-mobile-signature|"
-    r"apple-?mail-?signature|apple-signature|ymail_\w{2,20}_signature|zmail_signature|signature|mobile-?signature|"
-    r"mail-?signature|email-?signature|tutanota-?signature|js-signature|hs_signature)(?:$|\s)"
+    r"(?:^|\s)[\w-]*signature(?:[_-]?(?:block|section|container|wrapper|html|text)[\w-]*)?(?:$|\s)"
 )
 _OLDER = re.compile(
     r"(?:^|[\s_])(?:divrplyfwdmsg|appendonsend|olk_src_body_section|outlookmessageheader|stopspelling|zwchr|"
@@ -125,8 +67,7 @@ class _Page:
     def text(self, text: str) -> None:
         if not text or self.kind == _UNSHOWN:
             return
-        if "&" in text:
-            text = unescape(_HUGE_NUMBER.sub("\ufffd", text))
+        text = characters(text)
         first, *rest = text.split("\n") if self.pre else [text]
         self._add(first)
         for line in rest:
@@ -157,17 +98,16 @@ class _Page:
         self.kinds.append(kind)
 
     def start(self, name: str, attributes: str) -> None:
-        if name in _BLOCKS:
-            self.end_line(spaced=name in _SPACED)
-        elif name == "br":
+        name = name.rpartition(":")[2]
+        self._break_at(name)
+        if name == "br":
             self.end_line()
         elif name == "hr":
-            self.end_line()
             self._append("", RULE)
         elif name in ("td", "th"):
             self.text(" ")
         kind = self._marked(name, attributes) if attributes or name == "blockquote" else self.kind
-        if name not in _VOID:
+        if name not in VOID:
             self.open.append((name, self.kind))
             self.pre += name == "pre"
             self.quotes += name == "blockquote"
@@ -176,7 +116,7 @@ class _Page:
     def _marked(self, name: str, attributes: str) -> str:
         """The kind of the text inside an element; the kind around it unless its attributes say more."""
         attributes = attributes[:2000]
-        if self.kind == _UNSHOWN or _HIDDEN.search(attributes):
+        if self.kind == _UNSHOWN or HIDDEN.search(attributes):
             return _UNSHOWN
         if not _MARKS.search(attributes) and name != "blockquote":
             return self.kind
@@ -185,7 +125,7 @@ class _Page:
             return self._blockquote(names)
         if self.kind != TEXT:
             return self.kind
-        if _SIGNATURES.search(names):
+        if _SIGNATURES.search(names) or "data-signature" in attributes:
             return SIGN
         if _WROTE.search(names):
             return WROTE
@@ -209,9 +149,13 @@ class _Page:
     def _introduced(self) -> bool:
         return any(introduces(line) for line in self.raw[-3:] if line)
 
+    def _break_at(self, name: str) -> None:
+        if name in PARAGRAPHS or name in LINES:
+            self.end_line(spaced=name in PARAGRAPHS and name != "hr")
+
     def end(self, name: str) -> None:
-        if name in _BLOCKS:
-            self.end_line(spaced=name in _SPACED)
+        name = name.rpartition(":")[2]
+        self._break_at(name)
         for depth in range(1, min(len(self.open), _REACH) + 1):
             if self.open[-depth][0] == name:
                 self._close(depth)
@@ -228,7 +172,7 @@ class _Page:
 def marked_lines(html: str) -> tuple[list[str], list[str]]:
     """The lines a reader sees, stripped, and their kinds."""
     page = _Page()
-    for text, closing, name, attributes in _tokens(html[:MAX_HTML]):
+    for text, closing, name, attributes in tokens(html[:MAX_HTML]):
         page.text(text)
         if closing:
             page.end(name)
@@ -238,52 +182,18 @@ def marked_lines(html: str) -> tuple[list[str], list[str]]:
     return page.raw, _settled(page.raw, page.kinds)
 
 
-def _tokens(html: str) -> Iterator[tuple[str, bool, str, str]]:
-    """Text, and the tag after it: whether it closes, its name in lower case, its attributes."""
-    tag, text, at = _TAG, 0, 0
-    while (opening := html.find("<", at)) >= 0:
-        found = tag.match(html, opening)
-        if found:
-            name = found[2].lower().rpartition(":")[2]
-            yield html[text:opening], bool(found[1]), name, found[3]
-            text = at = found.end() if found[1] else _after(html, name, found)
-        elif _TAG_START.match(html, opening):
-            if tag is _LOOSE_TAG:  # a tag that never ends hides the rest, as it does in a browser
-                html = html[:opening]
-                break
-            tag, at = _LOOSE_TAG, opening  # a quote that never ends: read on without regard to quotes
-        elif html.startswith(("<!", "<?", "</"), opening):
-            yield html[text:opening], False, "", ""
-            mark = "-->" if html.startswith("<!--", opening) else ">"
-            end = html.find(mark, opening + 2)
-            text = at = end + len(mark) if end >= 0 else len(html)
-        else:
-            at = opening + 1
-    yield html[text:], False, "", ""
-
-
-def _after(html: str, name: str, found: re.Match[str]) -> int:
-    """Where to read on after an opening tag: past the whole element when nobody sees it."""
-    if name in _UNSEEN:
-        end = _UNSEEN[name].search(html, found.end())
-    else:
-        return found.end()
-    return end.end() if end else len(html)
-
-
 def _settled(lines: list[str], kinds: list[str]) -> list[str]:
-    """Decide on unmarked <blockquote>s, where the last one is what was answered, and look at what is mere text."""
-    last = len(kinds) - 1 - kinds[::-1].index(_PLAIN) if _PLAIN in kinds else -1
-    while last > 0 and kinds[last - 1] in (_PLAIN, BLANK):
-        last -= 1
+    """An unmarked <blockquote> quotes when a line introduces it, else its text is looked at like any other."""
     settled: list[str] = []
     quoting, above = False, ""
-    for i, (line, kind) in enumerate(zip(lines, kinds, strict=True)):
+    for line, kind in zip(lines, kinds, strict=True):
         if kind == _PLAIN:
-            quoting = quoting or i >= last >= 0 or introduces(above)
-            settled.append(QUOTE if quoting else TEXT)
+            quoting = quoting or introduces(above)
+            kind = QUOTE if quoting else TEXT
         else:
             quoting = quoting and not line
-            settled.append(kind_alone(line) if kind == TEXT else kind)
+            if kind == QUOTE and QUOTE not in settled[-2:] and introduces(line):
+                kind = WROTE
+        settled.append(kind_alone(line) if kind == TEXT else kind)
         above = line or above
     return settled
