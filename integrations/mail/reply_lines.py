@@ -11,11 +11,15 @@ from integrations.mail.reply_rules import (
     DATE,
     DATED_START,
     FORWARDING,
+    HEADER_NAMES,
     HEADER_ROLES,
     ORIGINAL,
     QUOTING,
     WROTE_RUN_ON,
     WROTE_WORD,
+)
+from integrations.mail.reply_rules import (
+    WROTE as WROTE_VERBS,
 )
 
 BLANK, TEXT, QUOTE, WROTE, HEADER, RULE, SIGN, MAYBE = " ", "t", "q", "w", "h", "r", "s", "?"
@@ -28,6 +32,7 @@ _OPENERS = RULERS + "<|│["
 _UNSETTLED = MAYBE + HEADER + WROTE
 _EDGES = _MARKED.replace(":", "")
 _ENDS = ":：>-"
+_TO = frozenset(HEADER_NAMES["to"])
 _VERBS = ("wrote", "写道", "寫道")
 _MISSES = 1000
 """Candidates that turn out to be text before we stop looking: no letter has so many, but a log or an attack does."""
@@ -37,6 +42,7 @@ _FRAGMENT = 30
 """A last line this short may be the end of a verb: "écrit :" below "… a"."""
 _HEADER_WINDOW = 16
 _ADDRESS_OR_DIGIT = re.compile(r"[@\d]")
+_TIME_LINE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4} \d{1,2}[:.]\d{2}(?: ?[AaPp][Mm])?")
 _STAMPED = re.compile(r"\d{4}-\d\d-\d\d \d{1,2}:\d\d (?:GMT|UTC)")
 
 
@@ -61,7 +67,7 @@ def settle(lines: Sequence[str], kinds: list[str]) -> int:
         if first_text < start and (
             kind == HEADER or (kind == WROTE and not _quote_follows(lines, kinds, end - 1))
         ):
-            return _above_rules(kinds, start)
+            return _above_rules(lines, kinds, start)
         if first_text < end:
             first_text = _next_text(kinds, end)
     return len(lines)
@@ -80,6 +86,10 @@ def kind_alone(line: str) -> str:
         return BLANK
     first, last = line[0], line[-1]
     if first == ">":
+        if line.endswith(" >>>") and line.startswith(
+            ">>> "
+        ):  # GroupWise: ">>> Ada Lovelace 8/16/2002 12:52 PM >>>"
+            return HEADER
         return MAYBE if last == ":" and _is_broken_wrote(line) else QUOTE
     if first in _OPENERS:
         return RULE if first in RULERS and _is_ruler(line) else MAYBE
@@ -89,6 +99,7 @@ def kind_alone(line: str) -> str:
         last in _ENDS
         or (last in "e道" and line.endswith(_VERBS))
         or role_of(line)
+        or line.casefold() in _TO
         or ("@" in line and WROTE_RUN_ON.search(line))
     ):
         return MAYBE
@@ -122,11 +133,13 @@ def _is_ruler(line: str) -> bool:
     return (len(line) > 1 or line == "ᐧ") and not line.strip(_MARKED)
 
 
-def _above_rules(kinds: Sequence[str], i: int) -> int:
-    """The first line of the rulers and blanks right above line i."""
+def _above_rules(lines: Sequence[str], kinds: Sequence[str], i: int) -> int:
+    """The first line of what belongs to line i above it: rulers, blanks and Lotus Notes' name and time of the sender."""
     above = i
     while above and kinds[above - 1] in (BLANK, RULE):
         above -= 1
+    if above > 2 and _TIME_LINE.fullmatch(lines[above - 1]) and len(lines[above - 2]) < 80:
+        return _above_rules(lines, kinds, above - 2)
     return above
 
 
@@ -141,14 +154,22 @@ def _opens_older(lines: Sequence[str], i: int, *, ruled: bool) -> int:
         return _header_end(lines, i + 1, marked=True, ruled=ruled)
     if role_of(line):
         return _header_end(lines, i, marked=False, ruled=ruled)
-    return i
+    return _column_end(lines, i)
+
+
+def _column_end(lines: Sequence[str], i: int) -> int:
+    """The line after a block of Lotus Notes, which puts "To", "cc" and "Subject" above what they name; i for none."""
+    roles: dict[str | None, int] = {}
+    for at in range(i, min(i + _HEADER_WINDOW, len(lines))) if lines[i].casefold() in _TO else ():
+        roles.setdefault(HEADER_ROLES.get(lines[at].casefold()), at)
+    return roles["subject"] + 1 if {"to", "cc", "subject"} <= roles.keys() else i
 
 
 def _is_original_marker(line: str) -> bool:
     if len(line) > 160 or not (line[1:2] and line[1] in RULERS + " "):
         return False
     words = line.strip(_MARKED).casefold()
-    return bool(words) and words.startswith(ORIGINAL)
+    return words.startswith(ORIGINAL) or (line[1] == line[-2] in RULERS and words.endswith(WROTE_VERBS))
 
 
 def role_of(line: str) -> str | None:
@@ -204,7 +225,7 @@ def _is_broken_wrote(line: str) -> bool:
 def _quote_follows(lines: Sequence[str], kinds: Sequence[str], i: int) -> bool:
     for j in range(i + 1, min(i + 6, len(lines))):
         if lines[j] and kinds[j] != WROTE:
-            return kinds[j] == QUOTE or lines[j][0] in ">|│"
+            return kinds[j] == QUOTE or lines[j][0] in "|│"
     return False
 
 

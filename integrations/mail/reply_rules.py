@@ -173,7 +173,18 @@ enviat des | bidalia nire | odesláno | αποστολή από | أُرسلت �
 """)
 """How the line that a telephone or an app adds under a message starts."""
 
-DEVICE_ENDS = ("から送信", "에서 보냄", "傳送", "发送", " gesendet", "gönderildi", "küldve")
+DEVICE_ENDS = (
+    "から送信",
+    "から送信しました",
+    "에서 보냄",
+    "에서 보냈습니다",
+    "에서 전송",
+    "傳送",
+    "发送",
+    " gesendet",
+    "gönderildi",
+    "küldve",
+)
 """How such a line ends in languages that put the device first."""
 
 DEVICES = re.compile(
@@ -196,7 +207,8 @@ LIST_FOOTER_LINE = re.compile(
 """Lines that mailing lists and trackers put below a message."""
 
 LIST_FOOTER = re.compile(
-    rf"{LIST_FOOTER_LINE.pattern}|mailing list$|unsubscribe|abbestellen|désabonner|afmelden|отписаться"
+    rf"{LIST_FOOTER_LINE.pattern}|mailing list$|unsubscribe|abbestellen|désabonner|afmelden|отписаться|"
+    r"(?:checked|scanned) (?:for|by)|virus-?free|antivirus|no virus|virenfrei|auf viren|libre de virus|sans virus"
 )
 """What such lines say when a ruler sets them apart."""
 
@@ -276,7 +288,7 @@ lugupidamisega | parimat | ar cieņu | pagarbiai | kveðja | salutacions | agur 
 CLOSING_STARTS = _phrases("""
 thank | many thank | with thank | with best | with kind | with warm | warm | best wish | best regard | kind | love |
 lots of love | see you | talk to you | looking forward | sincerely | merci | danke | vielen dank | gracias | grazie | obrigad |
-mit freundlich | mit lieb | mit best | mit herzlich | met vriendelijk | med venlig | med vänlig | med vennlig | bien à
+have a | mit freundlich | mit lieb | mit best | mit herzlich | met vriendelijk | med venlig | med vänlig | med vennlig | bien à
 """)
 """How a line that ends in a comma starts when it closes a letter."""
 
@@ -326,6 +338,13 @@ sarah scott sean shawn sharon shelley stacey stacy stephanie steph stephen steve
 teresa terry theresa tim tina todd tom tony tracy vicki vince walter wendy
 """)
 """Names that their owners sign in small letters; those that are also everyday words are left out."""
+
+JOBS = re.compile(
+    r"director|manager|president|officer|engineer|analyst|counsel|partner|consultant|assistant|associate|attorney|founder|"
+    r"professor|secretary|\b(?:head|lead|chair|ceo|cfo|cto|coo|vp|svp|evp|esq|phd|md)\b|leiter|geschäftsführ|directeur|"
+    r"directora?\b|direttore|diretora?\b|responsab"
+)
+"""Words of a title behind a name and a comma."""
 
 TEAM = re.compile(
     r"(?:The|Your|Ihr|Dein|Euer|Das|Het|Votre) .{0,40}\b[Tt]eam|L['’]équipe .{1,40}|El equipo .{1,40}"

@@ -18,6 +18,7 @@ from integrations.mail.reply_rules import (
     DISCLAIMER_CORE,
     GIVEN_NAMES,
     GREETINGS,
+    JOBS,
     LIST_FOOTER,
     LIST_FOOTER_LINE,
     NAME_PARTICLES,
@@ -152,7 +153,7 @@ def _disclaimer(lines: Sequence[str], tail: Sequence[int]) -> int | None:
     if start == tail[0]:
         return None
     text = " ".join(line[:2000] for line in lines[start : end + 1])[:4000].casefold()
-    if len(text) < 60 or sum(word in text for word in DISCLAIMER) < 2:
+    if len(text) < 50 or sum(word in text for word in DISCLAIMER) < 2:
         return None
     return start if DISCLAIMER_CORE.search(text) else None
 
@@ -256,9 +257,19 @@ def _contact_block(lines: Sequence[str], tail: Sequence[int]) -> int | None:
 
 
 def _starts_with_name(line: str) -> bool:
-    """ "BT   3-1587": a name or initials and a number."""
+    """ "BT   3-1587" or "Ada Lovelace | Analyst": a name or initials, and a number or what else there is to say."""
     found = _PHONE.search(line)
-    return found is not None and found.start() > 1 and is_name(line[: found.start()])
+    return (found is not None and found.start() > 1 and is_name(line[: found.start()])) or _is_titled(line)
+
+
+def _is_titled(line: str) -> bool:
+    """ "Ada Lovelace | Analyst" or "Ada Lovelace, Head of Analysis"."""
+    name, bar, title = line.partition(" | ")
+    if not bar:
+        name, _, title = line.partition(", ")
+        if not JOBS.search(title.casefold()):
+            return False
+    return " " in name and is_name(name) and _is_title(title)
 
 
 def _is_title(line: str) -> bool:
@@ -299,7 +310,9 @@ def _stands_alone(lines: Sequence[str], tail: Sequence[int], place: int) -> bool
     i, above = tail[place], tail[place - 1]
     line, before = lines[i], lines[above]
     words = line.split()
-    if line[0] in "—–" or not is_name(line) or len(words) > 3 or line[:2] == before[:2] == "- ":
+    if line[0] in "—–" or (line[:2] == "- " and (place < -1 or before[0] == "-")):
+        return False
+    if not (_is_titled(line) or (is_name(line) and len(words) <= 3)):
         return False
     if line[-1] == "." and (len(words) == 1 or len(words[-1]) > 3):  # "Noted." but not "Ada K."
         return False
@@ -316,7 +329,8 @@ def _stands_alone(lines: Sequence[str], tail: Sequence[int], place: int) -> bool
         )
     if line.isupper() and len(line) <= 3:
         return False
-    return sentence or (apart and len(words) == 1) or _is_dashed(line)
+    clause = before.count(" ") > 2 and not _is_title(before)
+    return sentence or (apart and (len(words) == 1 or clause)) or _is_dashed(line)
 
 
 def is_greeting(line: str) -> bool:
