@@ -29,7 +29,6 @@ INVISIBLE = " \t\xa0\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e
 RULERS = "-_=*•‐‑‒–—―~+#·─━ᐧ"
 _MARKED = RULERS + INVISIBLE + "<>[](){}:|"
 _OPENERS = RULERS + "<|│["
-_UNSETTLED = MAYBE + HEADER + WROTE
 _EDGES = _MARKED.replace(":", "")
 _ENDS = ":：>-"
 _TO = frozenset(HEADER_NAMES["to"])
@@ -49,35 +48,24 @@ _STAMPED = re.compile(r"\d{4}-\d\d-\d\d \d{1,2}:\d\d (?:GMT|UTC)")
 def settle(lines: Sequence[str], kinds: list[str]) -> int:
     """Turn every MAYBE into what it is beside its neighbours. Returns the index of the first line that certainly opens
     an older message, or the number of lines; what opens above any text is only marked: the rest is the message then."""
-    first_text = _next_text(kinds, 0)
-    misses = 0
+    none = len(lines)
+    first_text, misses = none, 0
     for i, kind in enumerate(kinds):
-        if kind not in _UNSETTLED:
-            continue
         start, end = i, i + 1
         if kind == MAYBE:
             found = _opening(lines, kinds, i) if misses < _MISSES else None
-            if found is None:
-                kinds[i] = TEXT
-                first_text = min(first_text, i)
-                misses += 1
-                continue
-            start, end, kind = found
+            start, end, kind = found or (i, i + 1, TEXT)
+            misses += found is None
             kinds[start:end] = [kind if line else BLANK for line in lines[start:end]]
-        if first_text < start and (
+            if start <= first_text < end:
+                first_text = none
+        if kind == TEXT:
+            first_text = min(first_text, i)
+        elif first_text < start and (
             kind == HEADER or (kind == WROTE and not _quote_follows(lines, kinds, end - 1))
         ):
             return _above_rules(lines, kinds, start)
-        if first_text < end:
-            first_text = _next_text(kinds, end)
-    return len(lines)
-
-
-def _next_text(kinds: Sequence[str], i: int) -> int:
-    try:
-        return kinds.index(TEXT, i)
-    except ValueError:
-        return len(kinds)
+    return none
 
 
 def kind_alone(line: str) -> str:
@@ -95,13 +83,11 @@ def kind_alone(line: str) -> str:
         return RULE if first in RULERS and _is_ruler(line) else MAYBE
     if line.find(">", 1, 5) > 0 and _is_initials_quote(line):
         return QUOTE
-    if (
-        last in _ENDS
-        or (last in "e道" and line.endswith(_VERBS))
-        or role_of(line)
-        or line.casefold() in _TO
-        or ("@" in line and WROTE_RUN_ON.search(line))
-    ):
+    if last in _ENDS or (last in "e道" and line.endswith(_VERBS)):
+        return MAYBE
+    if (":" in line or "：" in line) and role_of(line):
+        return MAYBE
+    if (len(line) < _FRAGMENT and line.casefold() in _TO) or ("@" in line and WROTE_RUN_ON.search(line)):
         return MAYBE
     return MAYBE if first.isdigit() and _STAMPED.match(line) else TEXT
 
@@ -232,9 +218,11 @@ def _quote_follows(lines: Sequence[str], kinds: Sequence[str], i: int) -> bool:
 def _wrote_start(lines: Sequence[str], kinds: Sequence[str], end: int) -> int | None:
     """Where the line "On …, somebody wrote:" that ends at `end` starts: there or up to four lines above."""
     last = _without_run_on(lines[end])
-    if not (len(last) < _FRAGMENT or _ADDRESS_OR_DIGIT.search(last) or WROTE_WORD.search(last.casefold())):
-        return None
     quoted = _quote_follows(lines, kinds, end)
+    if (last[-1] == ">" and not quoted) or not (
+        len(last) < _FRAGMENT or _ADDRESS_OR_DIGIT.search(last) or WROTE_WORD.search(last.casefold())
+    ):
+        return None
     found, whole = None, False
     joined = ""
     for start in range(end, max(end - 6, -1), -1):

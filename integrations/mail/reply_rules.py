@@ -202,15 +202,19 @@ LIST_FOOTER_LINE = re.compile(
     r"for (?:more options|additional commands), |to (?:post to|view) this (?:group|discussion|list)|"
     r"view (?:this|it) (?:topic|thread|message|on github)|visit this group|pour (?:se|vous) désabonner|чтобы отписаться|"
     r"(?:um|zum) .{0,60}(?:abmelden|abbestellen)|para (?:dejar de recibir|darse de baja|cancelar)|"
-    r"per (?:annullare|disiscriv)|.*?(?:unsubscribe@|-unsubscribe|mailman/listinfo)"
+    r"per (?:annullare|disiscriv)"
 )
 """Lines that mailing lists and trackers put below a message."""
 
-LIST_FOOTER = re.compile(
-    rf"{LIST_FOOTER_LINE.pattern}|mailing list$|unsubscribe|abbestellen|désabonner|afmelden|отписаться|"
-    r"(?:checked|scanned) (?:for|by)|virus-?free|antivirus|no virus|virenfrei|auf viren|libre de virus|sans virus"
+LIST_ADDRESS = re.compile(r"unsubscribe@|-unsubscribe|mailman/listinfo")
+"""Where such lines point to."""
+
+RULED_FOOTER = re.compile(
+    r"unsubscribe|mailing list$|abbestellen|désabonner|afmelden|отписаться|mailman/listinfo|reply to this e?-?mail|"
+    r"you(?: are|'re)? receiv|(?:checked|scanned) (?:for|by)|virus-?free|antivirus|no virus|virenfrei|auf viren|"
+    r"libre de virus|sans virus|automated message|automatically generated|automatisch (?:erzeugt|generiert)"
 )
-"""What such lines say when a ruler sets them apart."""
+"""What such lines, and those of virus scanners, say when a ruler sets them apart."""
 
 DISCLAIMER = _phrases("""
 confidential | privileged | intended | unauthorized | unauthorised | disclos | disseminat | in error | virus | destroy | delete

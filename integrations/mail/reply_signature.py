@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from integrations.mail.reply_lines import INVISIBLE, RULERS
 from integrations.mail.reply_rules import (
@@ -19,10 +20,11 @@ from integrations.mail.reply_rules import (
     GIVEN_NAMES,
     GREETINGS,
     JOBS,
-    LIST_FOOTER,
+    LIST_ADDRESS,
     LIST_FOOTER_LINE,
     NAME_PARTICLES,
     NOT_NAMES,
+    RULED_FOOTER,
     RUNS_ON,
     SENT_FROM,
     TEAM,
@@ -37,6 +39,7 @@ _CONTACT = re.compile(
 )
 _WORDS = re.compile(r"[^\W\d_]+")
 _NAME_WORD = re.compile(r"[^\W\d_]+(?:['’.-][^\W\d_]+)*[.,]?")
+_FOOTNOTE = re.compile(r"\[\d{1,2}\]")
 _EXCUSES = ("please", "excuse", "so ", "apolog", "forgive", "pardon", "sorry")
 _SHORT_RULES = ("---", "—", "–", "***", "===", "~~~")
 _AROUND = "\"'“”„()"
@@ -88,7 +91,9 @@ def _last_lines(lines: Sequence[str], low: int, high: int) -> list[int]:
 
 
 def _delimited(lines: Sequence[str], tail: Sequence[int]) -> int | None:
-    for place, i in enumerate(tail):
+    """Where the last delimiter with a sign-off below it is."""
+    for place in range(len(tail) - 1, -1, -1):
+        i = tail[place]
         line = lines[i]
         if line[0] not in RULERS or len(line) > 100 or line.strip(RULERS + " "):
             continue
@@ -101,7 +106,7 @@ def _delimited(lines: Sequence[str], tail: Sequence[int]) -> int | None:
 def _is_footer_below(rule: str, below: Sequence[str]) -> bool:
     if len(below) > 12 or (len(rule) == 1 and rule not in "—–"):
         return False
-    if any(LIST_FOOTER.search(line[:200].casefold()) for line in below):
+    if any(RULED_FOOTER.search(line[:200].casefold()) for line in below):
         return True
     if len(below) > 8:
         return False
@@ -139,7 +144,10 @@ def is_device_line(line: str) -> bool:
 def _list_footer(lines: Sequence[str], tail: Sequence[int]) -> int | None:
     start = None
     for i in reversed(tail[1:]):
-        if (start is not None and start - i > 1) or not LIST_FOOTER_LINE.match(lines[i][:200].casefold()):
+        text = lines[i][:200].casefold()
+        if (start is not None and start - i > 1) or not (
+            LIST_FOOTER_LINE.match(text) or LIST_ADDRESS.search(text)
+        ):
             break
         start = i
     return start
@@ -160,9 +168,8 @@ def _disclaimer(lines: Sequence[str], tail: Sequence[int]) -> int | None:
 
 def _is_clear(lines: Sequence[str], start: int, last: int) -> bool:
     """Whether a sign-off cannot be an answer: beside a quotation a lone name often is one."""
-    tight = is_closing(lines[start]) and bool(lines[start + 1])
     return (
-        tight
+        any(line and below and is_closing(line) for line, below in pairwise(lines[start : last + 1]))
         or _is_dashed(lines[start])
         or any(_is_contact(line) for line in lines[start : last + 1] if line)
     )
@@ -227,13 +234,17 @@ def _is_person_line(line: str) -> bool:
 
 
 def _is_sign_off_line(line: str) -> bool:
-    if len(line) > 100 or line[:2] in ("- ", "* ", "P.", "p.", "PS", "Ps", "1.", "2."):
+    if (
+        len(line) > 100
+        or _FOOTNOTE.match(line)
+        or line[:2] in ("- ", "* ", "P.", "p.", "PS", "Ps", "1.", "2.")
+    ):
         return False
     return (len(line.split()) <= 8 and line[-1] not in "?:") or _is_contact(line)
 
 
 def _is_contact(line: str) -> bool:
-    if len(line) > 120:
+    if len(line) > 120 or _FOOTNOTE.match(line):
         return False
     if not (
         _PHONE.search(line) or _CONTACT.search(line.casefold()) or ("@" in line and ADDRESS.search(line))
@@ -278,7 +289,8 @@ def _is_title(line: str) -> bool:
         len(line) <= 60
         and len(words) <= 7
         and sum(word[0].isupper() or not word[0].isalpha() for word in words) * 2 > len(words)
-        and line[-1] not in ".?!:"
+        and (line[-1] not in ".?!:" or (line[-1] == "." and line[0].isdigit()))
+        and not _FOOTNOTE.match(line)
     )
 
 
