@@ -187,6 +187,9 @@ DEVICE_ENDS = (
 )
 """How such a line ends in languages that put the device first."""
 
+APP_OFFER = re.compile(r"get \S+(?: mail| mobile| work)? for (?:ios|android|iphone|ipad)\b")
+"""How a mail app offers itself: "Get Outlook for iOS"."""
+
 DEVICES = re.compile(
     r"i(?:phon|pad|pod)|android|mobil|phone|handy|samsung|galaxy|blackberry|outlook|yahoo|gmail|e?mail|windows|"
     r"airmail|spark|huawei|xiaomi|nokia|htc|sony|lumia|телефон|устройств|手机|手機|デバイス|から送信|에서 보냄|tablet|"
@@ -295,6 +298,9 @@ lots of love | see you | talk to you | looking forward | sincerely | merci | dan
 have a | mit freundlich | mit lieb | mit best | mit herzlich | met vriendelijk | med venlig | med vänlig | med vennlig | bien à
 """)
 """How a line that ends in a comma starts when it closes a letter."""
+
+CLOSING_PLACE = re.compile(r" (?:from|aus|desde|depuis|de|uit|vanuit|från|fra|da|z) [^\d,.]{2,30}$")
+"""Where closing words come from: "Regards from London"."""
 
 THANKING = _phrases("""
 thank | thx | tks | danke | vielen dank | merci | gracias | grazie | obrigad | tack | kiitos | dziękuję

@@ -10,6 +10,8 @@ from itertools import pairwise
 from integrations.mail.reply_lines import INVISIBLE, RULERS
 from integrations.mail.reply_rules import (
     ADDRESS,
+    APP_OFFER,
+    CLOSING_PLACE,
     CLOSING_STARTS,
     CLOSING_WITH_NAME,
     CLOSINGS,
@@ -131,6 +133,8 @@ def is_device_line(line: str) -> bool:
     if len(line) > 140:
         return False
     words = line.replace("[", "").strip(_TRIM).casefold()
+    if APP_OFFER.match(words):
+        return True
     if not words.startswith(SENT_FROM):
         return len(words) < 40 and words.endswith(DEVICE_ENDS) and DEVICES.search(words) is not None
     main, comma, rest = words.partition(", ")
@@ -195,7 +199,20 @@ def is_closing(line: str) -> bool:
     words = line.strip(_TRIM).casefold()
     if words in CLOSINGS or (line[-1] == "," and words.startswith(CLOSING_STARTS) and words.count(" ") < 6):
         return True
-    return "/" in words and all(part.strip() in CLOSINGS for part in words.split("/"))
+    if "/" in words:
+        return all(part.strip() in CLOSINGS for part in words.split("/"))
+    place = CLOSING_PLACE.search(words)
+    return place is not None and words[: place.start()] in CLOSINGS
+
+
+def _is_wish(line: str) -> bool:
+    """Whether a line above a last name closes because of its comma: "Your friend,"."""
+    return (
+        line[-1] == ","
+        and line.count(" ") < 4
+        and line[0].isupper()
+        and not (is_name(line) or is_greeting(line))
+    )
 
 
 def _named_closing(line: str) -> bool:
@@ -218,6 +235,8 @@ def _closing(lines: Sequence[str], tail: Sequence[int]) -> int | None:
             return i
         if is_closing(line) and i != last:
             return _first_closing(lines, tail, place) if _is_person_line(lines[tail[place + 1]]) else None
+        if i == last - 1 and _is_wish(line) and is_name(lines[last]):
+            return i
         if not _is_sign_off_line(line):
             return None
     return None
