@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -45,6 +46,29 @@ for line in sys.stdin:
 """
 """What a web process does with jobs, without the web."""
 
+NURSERY = """
+import io, json, os, signal, sys, traceback
+import django
+django.setup()
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how they ended, so they leave nothing behind
+for line in sys.stdin:
+    code, given, out = json.loads(line)
+    if child := os.fork():
+        print(child, flush=True)
+        continue
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        sys.stdin, sys.stdout = io.StringIO(given), open(out + ".begun", "w")
+        exec(code, {})
+        sys.stdout.close()
+        os.rename(out + ".begun", out)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(0)
+"""
+"""A process that has loaded Django and forks: what it starts is at work at once."""
+
 
 class Site:
     def __init__(self, folder: Path, **settings: object) -> None:
@@ -65,6 +89,8 @@ class Site:
         }
         self.processes: list[subprocess.Popen[bytes]] = []
         self.door: subprocess.Popen[bytes] | None = None
+        self.nursery: subprocess.Popen[bytes] | None = None
+        self.forks = 0
         self.log = (folder.parent / "site.log").open("ab")
 
     def start(self) -> None:
@@ -74,16 +100,13 @@ class Site:
         with psycopg.connect(self.home.database_admin_url, autocommit=True) as admin:
             # What is committed must survive a crash of this server, if not of the machine.
             admin.execute("ALTER ROLE omnicrm_app SET synchronous_commit = on")
-        subprocess.run(
-            [sys.executable, "manage.py", "migrate", "-v0"],
-            cwd=PROJECT, env=self.environment, check=True, timeout=60,
-        )  # fmt: skip
+        self.python("from django.core.management import call_command; call_command('migrate', verbosity=0)")
 
     def stop(self) -> None:
-        if self.door is not None:
-            self.door.communicate()
-        for process in self.processes:
-            kill(process)
+        for process in (self.door, self.nursery, *self.processes):
+            if process is not None:
+                kill(process)
+                process.communicate()
         self.valkey.stop(hurry=True)
         self.postgres.stop(hurry=True)
         self.log.close()
@@ -113,25 +136,37 @@ class Site:
         return port
 
     def python(self, code: str, given: str = "") -> str:
-        """Run some lines of Python in a process of their own, with Django set up."""
-        done = subprocess.run(
-            [sys.executable, "-c", f"import django; django.setup()\n{code}"], input=given.encode(),
-            cwd=PROJECT, env=self.environment, stdout=subprocess.PIPE, check=True, timeout=60,
-        )  # fmt: skip
-        return done.stdout.decode()
+        """Run some lines of Python in a process of their own, with Django set up; what they print."""
+        fork = self.fork(code, given)
+        fork.wait()
+        assert fork.out.exists(), "it failed; site.log says how"
+        return fork.out.read_text()
+
+    def fork(self, code: str, given: str = "") -> Fork:
+        """The same, and do not wait for its end."""
+        self.forks += 1
+        out = self.home.path / f"fork{self.forks}"
+        self.nursery = self.nursery or self.talk(NURSERY)
+        return Fork(int(self.tell(self.nursery, [code, given, str(out)])), out)
 
     def enqueue(self, *wanted: tuple[str, str, int, dict[str, object]]) -> float:
         """Jobs through the real door: (kind, e-mail, how many, payload). The slowest of them, in seconds."""
-        if self.door is None:
-            self.door = subprocess.Popen(
-                [sys.executable, "-c", DOOR], cwd=PROJECT, env=self.environment,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
-            )  # fmt: skip
-        assert self.door.stdin is not None
-        assert self.door.stdout is not None
-        self.door.stdin.write(json.dumps(wanted).encode() + b"\n")
-        self.door.stdin.flush()
-        return float(self.door.stdout.readline())
+        self.door = self.door or self.talk(DOOR)
+        return float(self.tell(self.door, wanted))
+
+    def talk(self, code: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-c", code], cwd=PROJECT, env=self.environment,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, start_new_session=True,
+        )  # fmt: skip
+
+    def tell(self, process: subprocess.Popen[bytes], what: object) -> bytes:
+        """A line to such a process, and the line that it answers."""
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(what).encode() + b"\n")
+        process.stdin.flush()
+        return process.stdout.readline()
 
     def ask(self, query: str, *values: object) -> list[tuple[object, ...]]:
         """As the superuser, whom row-level security does not bind."""
@@ -176,6 +211,22 @@ class Site:
     def flush(self) -> None:
         with redis.Redis(unix_socket_path=str(self.home.valkey_socket)) as valkey:
             valkey.flushall()
+
+
+@dataclass(frozen=True)
+class Fork:
+    """A process of the nursery. What it printed stands in `out` once it has gone well."""
+
+    pid: int
+    out: Path
+
+    def kill(self) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        self.wait()
+
+    def wait(self) -> None:
+        assert wait_until(lambda: not psutil.pid_exists(self.pid), 60)
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
