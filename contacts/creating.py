@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from contacts.derived import refresh_contacts
 from contacts.drafts import PersonDraft
 from contacts.matching import normalize_email, normalize_phone
 from contacts.models import Company, Contact, ContactIdentity, ContactTag, Note, Tag
@@ -90,6 +91,7 @@ def create_people(batch: Batch, drafts: Sequence[PersonDraft], *, source: str) -
     claim_identities(batch, pairs)
     add_tags(batch, pairs)
     add_notes(batch, pairs)
+    refresh_contacts(batch.user_id, [contact.pk for contact in contacts])
     note_all(batch, contacts, "contact.created")
     return contacts
 
@@ -246,6 +248,7 @@ def update_people(batch: Batch, pairs: Sequence[tuple[Contact, PersonDraft]]) ->
     claim_identities(batch, people)
     add_tags(batch, people)
     add_new_notes(batch, people)
+    refresh_contacts(batch.user_id, [contact.pk for contact in contacts])
     note_all(batch, contacts, "contact.updated")
 
 

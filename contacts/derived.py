@@ -1,4 +1,4 @@
-"""Columns that follow from other rows. They are recomputed, never logged: undo leaves them to this module."""
+"""What follows from other rows. It is recomputed, never logged: undo leaves it to this module."""
 
 from __future__ import annotations
 
@@ -6,6 +6,16 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from django.db import connection
+
+from contacts.models import SearchText
+from contacts.search import parts, search_text
+
+CHUNK = 1_000
+
+# The contact is locked before anything is read, so that of two who change its addresses, the second sees the first's.
+LOCK = """
+SELECT id FROM contacts_contact WHERE user_id = %s AND id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
+"""
 
 LAST_INTERACTION = """
 UPDATE contacts_contact c SET last_interaction_at = last.at
@@ -16,9 +26,20 @@ FROM (
             WHERE p.user_id = y.user_id AND p.identity_id = y.id ORDER BY p.occurred_at DESC LIMIT 1
         ) newest WHERE y.user_id = c.user_id AND y.contact_id = c.id
     ) AS at
-    FROM contacts_contact c WHERE c.user_id = %s AND c.id = ANY(%s) ORDER BY c.id FOR UPDATE
+    FROM contacts_contact c WHERE c.user_id = %s AND c.id = ANY(%s)
 ) last
 WHERE c.user_id = %s AND c.id = last.id AND c.last_interaction_at IS DISTINCT FROM last.at
+"""
+
+SEARCHED = """
+SELECT c.id, s.text, ARRAY[c.display_name, c.job_title, coalesce(f.name, '')] || ARRAY(
+    SELECT y.value::text FROM contacts_contactidentity y
+    WHERE y.user_id = c.user_id AND y.contact_id = c.id ORDER BY y.created_at, y.id
+)
+FROM contacts_contact c
+LEFT JOIN contacts_company f ON f.user_id = c.user_id AND f.id = c.company_id
+LEFT JOIN contacts_searchtext s ON s.user_id = c.user_id AND s.contact_id = c.id
+WHERE c.user_id = %s AND c.id = ANY(%s) ORDER BY c.id
 """
 
 BATCH_CONTACTS = """
@@ -40,9 +61,30 @@ DEEPEST_THREAD = 50
 
 
 def refresh_contacts(user_id: UUID, contact_ids: Sequence[UUID]) -> None:
-    """When each of these contacts was last in touch: one index look-up per address."""
+    """When each of these contacts was last in touch, and what a search for them looks at."""
+    for start in range(0, len(contact_ids), CHUNK):
+        ids = list(contact_ids[start : start + CHUNK])
+        with connection.cursor() as cursor:
+            cursor.execute(LOCK, [user_id, ids])
+            cursor.execute(LAST_INTERACTION, [user_id, ids, user_id])
+        refresh_search(user_id, ids)
+
+
+def refresh_search(user_id: UUID, contact_ids: list[UUID]) -> None:
+    """What a search for these contacts looks at."""
     with connection.cursor() as cursor:
-        cursor.execute(LAST_INTERACTION, [user_id, list(contact_ids), user_id])
+        cursor.execute(SEARCHED, [user_id, contact_ids])
+        texts = [(contact_id, was, search_text(said)) for contact_id, was, said in cursor.fetchall()]
+    SearchText.unscoped.bulk_create(
+        [
+            SearchText(user_id=user_id, contact_id=contact_id, text=text, parts=parts(text))
+            for contact_id, was, text in texts
+            if text != was
+        ],
+        update_conflicts=True,
+        unique_fields=["user", "contact"],
+        update_fields=["text", "parts", "updated_at"],
+    )
 
 
 def refresh_after_batch(user_id: UUID, batch_id: UUID) -> None:

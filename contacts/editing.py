@@ -93,6 +93,7 @@ def create_contact(
         claim(user, contact, text)
     show_primary(user, contact)
     set_tags(user, contact, tags)
+    refresh_contacts(user.pk, [contact.pk])
     note(user.pk, "contact.created", on=contact)
     return contact
 
@@ -117,6 +118,7 @@ def update_contact(
         move_slug(user, contact)
     if changed:
         contact.save()
+        refresh_contacts(user.pk, [contact.pk])
     if set_tags(user, contact, tags):
         changed.append("tags")
     if changed:

@@ -10,7 +10,7 @@ from enum import Enum
 from functools import lru_cache
 
 _LETTERS = str.maketrans(
-    {"ß": "ss", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "a", "œ": "o", "ı": "i"}
+    {"ß": "ss", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"}
 )
 _UMLAUT = re.compile(r"([aou])e")
 _WORDS = re.compile(r"[^\W\d_]+")
@@ -194,8 +194,17 @@ def fold(word: str) -> str:
     >>> fold("Müller"), fold("MUELLER"), fold("Łukasz")
     ('muller', 'muller', 'lukasz')
     """
-    folded = unicodedata.normalize("NFKD", word.casefold().translate(_LETTERS))
-    return _UMLAUT.sub(r"\1", "".join(c for c in folded if not unicodedata.combining(c)))
+    return _UMLAUT.sub(r"\1", plain(word))
+
+
+def plain(text: str) -> str:
+    """Lower the case and drop accents.
+
+    >>> plain("Zoë Łukasz"), plain("ÆRØ")
+    ('zoe lukasz', 'aero')
+    """
+    folded = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS))
+    return "".join(c for c in folded if not unicodedata.combining(c))
 
 
 def _words(text: str) -> list[str]:

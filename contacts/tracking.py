@@ -110,13 +110,22 @@ IDENTITY_HEIR = (
 )
 
 
+# Whom it changed or deleted, or whose addresses it made, gave or took away.
+TOUCHED_CONTACTS = """
+SELECT object_id FROM jobs_batchitem WHERE user_id = %s AND batch_id = %s AND object_type = 'contacts.contact'
+UNION SELECT contact_id FROM contacts_contactidentity
+    WHERE user_id = %s AND batch_id = %s AND contact_id IS NOT NULL
+UNION SELECT (side->>'contact_id')::uuid FROM jobs_batchitem, LATERAL (VALUES (before), (after)) AS sides (side)
+    WHERE user_id = %s AND batch_id = %s AND object_type = 'contacts.contactidentity' AND side->>'contact_id' <> ''
+"""
+
+
 def remember_contacts(batch: Batch, memory: dict[str, Any]) -> None:
-    """Whose last interaction may change, while that can still be told."""
+    """Whose derived columns may change, while that can still be told."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"{BATCH_CONTACTS} UNION SELECT object_id FROM jobs_batchitem"
-            " WHERE user_id = %s AND batch_id = %s AND object_type = 'contacts.contact'",
-            [batch.user_id, batch.pk, batch.user_id, batch.pk],
+            f"{BATCH_CONTACTS} UNION {TOUCHED_CONTACTS}",
+            [batch.user_id, batch.pk] * 4,
         )
         memory["contacts"] = [row[0] for row in cursor.fetchall()]
 

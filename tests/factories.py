@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, TypeVar
 
+from contacts.derived import refresh_search
 from contacts.models import (
     CalendarEvent,
     Company,
@@ -22,11 +23,13 @@ from contacts.models import (
     Note,
     OwnAddress,
     Participant,
+    SearchText,
     Suggestion,
     Suppression,
     Tag,
     Task,
 )
+from contacts.search import parts
 from integrations.models import Provenance, RawEvent, SourceFile
 from jobs.models import Batch, BatchItem, Job, JobEvent, PlanItem
 from omnicrm.acting import acting_as
@@ -95,7 +98,10 @@ def make_job_event(user: User, **fields: Any) -> JobEvent:
 def make_contact(user: User, **fields: Any) -> Contact:
     name = fields.pop("display_name", f"Ada Lovelace {number()}")
     given = {"sort_name": name.casefold(), "slug": f"contact-{number()}"}
-    return saved(Contact(user=user, display_name=name, **given | fields))
+    contact = saved(Contact(user=user, display_name=name, **given | fields))
+    with acting_as(user.pk):
+        refresh_search(user.pk, [contact.pk])
+    return contact
 
 
 def make_company(user: User, **fields: Any) -> Company:
@@ -105,9 +111,20 @@ def make_company(user: User, **fields: Any) -> Company:
 
 def make_identity(user: User, **fields: Any) -> ContactIdentity:
     """An e-mail address that leads to nobody, unless a contact is given."""
-    return saved(
-        ContactIdentity(user=user, **{"kind": "email", "value": f"ada{number()}@example.org"} | fields)
+    given = {"kind": "email", "value": f"ada{number()}@example.org"}
+    identity = saved(ContactIdentity(user=user, **given | fields))
+    if identity.contact_id:
+        with acting_as(user.pk):
+            refresh_search(user.pk, [identity.contact_id])
+    return identity
+
+
+def make_search_text(user: User, **fields: Any) -> SearchText:
+    """A contact without one, which a search does not find until then."""
+    contact = fields.pop("contact", None) or saved(
+        Contact(user=user, display_name="Ada", sort_name="ada", slug=f"contact-{number()}")
     )
+    return saved(SearchText(user=user, contact=contact, **{"text": "ada", "parts": parts("ada")} | fields))
 
 
 def make_slug(user: User, **fields: Any) -> ContactSlug:
@@ -211,6 +228,7 @@ FACTORIES: dict[type[OwnedModel], Callable[..., Any]] = {
     PlanItem: make_plan_item,
     Provenance: make_provenance,
     RawEvent: make_raw_event,
+    SearchText: make_search_text,
     SourceFile: make_source_file,
     Suggestion: make_suggestion,
     Suppression: make_suppression,

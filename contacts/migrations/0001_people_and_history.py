@@ -1,6 +1,5 @@
 
 import django.contrib.postgres.fields
-import django.contrib.postgres.indexes
 import django.db.models.deletion
 import django.db.models.manager
 import omnicrm.rowsecurity
@@ -363,7 +362,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='company',
-            constraint=omnicrm.rowsecurity.RowSecurity(name='contacts_company_owner', search=True),
+            constraint=omnicrm.rowsecurity.RowSecurity(name='contacts_company_owner'),
         ),
         migrations.AddConstraint(
             model_name='company',
@@ -389,14 +388,6 @@ class Migration(migrations.Migration):
             model_name='contact',
             index=models.Index(condition=models.Q(('batch__isnull', False)), fields=['user', 'batch'], name='contacts_contact_batch'),
         ),
-        migrations.AddIndex(
-            model_name='contact',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['user', 'display_name'], name='contacts_contact_name_trgm', opclasses=['uuid_ops', 'gin_trgm_ops']),
-        ),
-        migrations.AddIndex(
-            model_name='contact',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['user', 'job_title'], name='contacts_contact_title_trgm', opclasses=['uuid_ops', 'gin_trgm_ops']),
-        ),
         migrations.AddConstraint(
             model_name='contact',
             constraint=models.UniqueConstraint(fields=('user', 'id'), name='contacts_contact_owner_key'),
@@ -411,7 +402,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='contact',
-            constraint=omnicrm.rowsecurity.RowSecurity(name='contacts_contact_owner', search=True),
+            constraint=omnicrm.rowsecurity.RowSecurity(name='contacts_contact_owner'),
         ),
         migrations.AddConstraint(
             model_name='contact',
@@ -424,10 +415,6 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='contactidentity',
             index=models.Index(condition=models.Q(('batch__isnull', False)), fields=['user', 'batch'], name='contacts_identity_batch'),
-        ),
-        migrations.AddIndex(
-            model_name='contactidentity',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['user', 'value'], name='contacts_identity_value_trgm', opclasses=['uuid_ops', 'gin_trgm_ops']),
         ),
         migrations.AddConstraint(
             model_name='contactidentity',
@@ -443,7 +430,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='contactidentity',
-            constraint=omnicrm.rowsecurity.RowSecurity(name='contacts_identity_owner', search=True),
+            constraint=omnicrm.rowsecurity.RowSecurity(name='contacts_identity_owner'),
         ),
         migrations.AddConstraint(
             model_name='contactidentity',

@@ -2,7 +2,16 @@
 
 from contacts.models.history import CalendarEvent, Interaction, Participant
 from contacts.models.keeping import Suggestion, Suppression
-from contacts.models.people import Company, Contact, ContactIdentity, ContactSlug, ContactTag, OwnAddress, Tag
+from contacts.models.people import (
+    Company,
+    Contact,
+    ContactIdentity,
+    ContactSlug,
+    ContactTag,
+    OwnAddress,
+    SearchText,
+    Tag,
+)
 from contacts.models.work import Note, Task
 
 __all__ = [
@@ -16,6 +25,7 @@ __all__ = [
     "Note",
     "OwnAddress",
     "Participant",
+    "SearchText",
     "Suggestion",
     "Suppression",
     "Tag",

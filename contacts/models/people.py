@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.contrib.postgres.expressions import ArraySubquery
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
-from django.db import connection, models
-from django.db.models import Case, F, Func, OuterRef, Q, Value, When
+from django.db import models
+from django.db.models import Case, F, Q, When
 from django.db.models.expressions import RawSQL
 from django.urls import reverse
 
+from contacts.search import few_with, search_words
 from jobs.models import Batch
 from omnicrm.owned import OwnedManager, OwnedModel, OwnedQuerySet
 from omnicrm.rowsecurity import RowSecurity, SameOwner, owner_key
@@ -62,7 +63,7 @@ class Company(BatchMade):
         constraints = [
             owner_key("contacts_company"),
             models.UniqueConstraint(fields=["user", "name_key"], name="contacts_company_name"),
-            RowSecurity(name="contacts_company_owner", search=True),
+            RowSecurity(name="contacts_company_owner"),
             *made_by_batch("contacts_company"),
         ]
         indexes = [batch_index("contacts_company")]
@@ -75,41 +76,25 @@ class ContactQuerySet(OwnedQuerySet["Contact"]):
     """Which contacts. Chainable from `Contact.objects.for_user(user)`."""
 
     def matching(self, text: str) -> ContactQuerySet:
-        """Whose name, address, number, company or title contains every one of the first eight words.
+        """Whose name, address, number, company or title contains every word, up to MOST_WORDS.
 
-        Asks the database at once for the few who have a rare word, and tests only them. Words that many have
-        are tested on the way through the list, where a page of matches is soon found.
+        Asks the database at once who they are. Where they are many, each row is tested on the way through the list.
         """
-        words = text.split()[:8]
-        rows = self.alias(addresses=all_addresses())
-        for word in words:
-            rows = rows.filter(somewhere(word))
-        few = having_rare_words(words) if words else None
-        return rows if few is None else rows.filter(pk__in=RawSQL("SELECT unnest(%s::uuid[])", [few]))
+        words = search_words(text)
+        if not words:
+            return self
+        few = few_with(words)
+        return (
+            self.having(words)
+            if few is None
+            else self.filter(pk__in=RawSQL("SELECT unnest(%s::uuid[])", [few]))
+        )
 
-
-def somewhere(word: str) -> Case:
-    """Whether the word is in one of the places. In a CASE, as the planner then reckons with half of the rows, and
-    walks through the list in its order instead of finding all and sorting them."""
-    found = Q(*((f"{place}__icontains", word) for place in PLACES), _connector=Q.OR)
-    return Case(When(found, then=True), default=False, output_field=models.BooleanField())
-
-
-PLACES = ("display_name", "job_title", "company__name", "addresses")
-
-
-def all_addresses() -> Func:
-    """A contact's addresses and numbers in one text: looked up for each row, where EXISTS would read everybody's."""
-    identities = ContactIdentity.unscoped.filter(user=OuterRef("user"), contact=OuterRef("pk"))
-    array = ArraySubquery(identities.values("value"))
-    return Func(array, Value(" "), function="array_to_string", output_field=models.TextField())
-
-
-def having_rare_words(words: Sequence[str]) -> str | None:
-    """Everybody who may have all of the words, as Postgres writes an array; None when each word is too common."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT contacts_matching(%s::text[])::text", [list(words)])
-        return cursor.fetchone()[0]  # type: ignore[no-any-return]
+    def having(self, words: Sequence[str]) -> ContactQuerySet:
+        """Who has all of the words, tested row by row. In a CASE, as the planner then reckons with half of the rows,
+        and walks through the list in its order instead of finding all and sorting them."""
+        found = Q(*(("search__text__contains", word) for word in words))
+        return self.filter(Case(When(found, then=True), default=False, output_field=models.BooleanField()))
 
 
 class Contact(BatchMade):
@@ -147,17 +132,12 @@ class Contact(BatchMade):
 
     objects = OwnedManager.from_queryset(ContactQuerySet)()
 
-    DERIVED = ("last_interaction_at", "score", "updated_at")
-
     class Meta(BatchMade.Meta):
         constraints = [
             owner_key("contacts_contact"),
             models.UniqueConstraint(fields=["user", "slug"], name="contacts_contact_slug"),
             SameOwner("company", name="contacts_contact_company", on_delete="SET NULL"),
-            RowSecurity(
-                name="contacts_contact_owner",
-                search=True,
-            ),
+            RowSecurity(name="contacts_contact_owner"),
             *made_by_batch("contacts_contact"),
         ]
         indexes = [
@@ -171,16 +151,6 @@ class Contact(BatchMade):
             models.Index(fields=["user", "created_at", "id"], name="contacts_contact_by_created"),
             models.Index(fields=["user", "company"], name="contacts_contact_by_company"),
             batch_index("contacts_contact"),
-            GinIndex(
-                fields=["user", "display_name"],
-                opclasses=["uuid_ops", "gin_trgm_ops"],
-                name="contacts_contact_name_trgm",
-            ),
-            GinIndex(
-                fields=["user", "job_title"],
-                opclasses=["uuid_ops", "gin_trgm_ops"],
-                name="contacts_contact_title_trgm",
-            ),
         ]
 
     def __str__(self) -> str:
@@ -193,6 +163,32 @@ class Contact(BatchMade):
     def initials(self) -> str:
         words = [word for word in self.display_name.split() if word[:1].isalnum()]
         return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper() or "?"
+
+
+class SearchText(OwnedModel):
+    """What a search looks at, apart from the contact, whose changes would else write its large index anew each time.
+
+    Follows from the contact, its company and its addresses: `contacts.derived` writes it, and nobody else.
+    """
+
+    contact = models.ForeignKey(
+        Contact, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="search"
+    )
+    text = models.TextField()
+    parts = ArrayField(models.TextField())
+
+    objects = OwnedManager["SearchText"]()
+
+    class Meta(OwnedModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["user", "contact"], name="contacts_searchtext_once"),
+            SameOwner("contact", name="contacts_searchtext_contact"),
+            RowSecurity(name="contacts_searchtext_owner", search=True),
+        ]
+        indexes = [
+            # A short list of what is not in the index yet: every search reads all of it.
+            GinIndex(fields=["user", "parts"], gin_pending_list_limit=512, name="contacts_searchtext_parts"),
+        ]
 
 
 class ContactSlug(OwnedModel):
@@ -238,17 +234,12 @@ class ContactIdentity(BatchMade):
             owner_key("contacts_contactidentity"),
             models.UniqueConstraint(fields=["user", "kind", "value"], name="contacts_identity_value"),
             SameOwner("contact", name="contacts_identity_contact", on_delete="SET NULL"),
-            RowSecurity(name="contacts_identity_owner", search=True),
+            RowSecurity(name="contacts_identity_owner"),
             *made_by_batch("contacts_identity"),
         ]
         indexes = [
             models.Index(fields=["user", "contact"], name="contacts_identity_of_contact"),
             batch_index("contacts_identity"),
-            GinIndex(
-                fields=["user", "value"],
-                opclasses=["uuid_ops", "gin_trgm_ops"],
-                name="contacts_identity_value_trgm",
-            ),
         ]
 
     def __str__(self) -> str:

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contacts import editing
-from contacts.models import Contact, ContactIdentity, Interaction, Note
+from contacts.derived import refresh_contacts
+from contacts.models import Contact, ContactIdentity, Interaction, Note, SearchText
 from jobs.models import Batch
 from jobs.tracking import tracked
 from omnicrm.acting import acting_as, actor
@@ -100,6 +101,23 @@ def state_ids(user: User) -> dict[str, dict[str, str]]:
         }
 
 
+def derived(user: User) -> tuple[list[Any], list[Any]]:
+    """When each contact was last in touch, and what a search for it looks at."""
+    with acting_as(user.pk):
+        return (
+            list(rows(user, Contact).order_by("pk").values_list("pk", "last_interaction_at")),
+            list(rows(user, SearchText).order_by("contact").values_list("contact", "text", "parts")),
+        )
+
+
+def check_derived(user: User) -> None:
+    """What follows from other rows is what they say now."""
+    found = derived(user)
+    with acting_as(user.pk):
+        refresh_contacts(user.pk, list(rows(user, Contact).values_list("pk", flat=True)))
+    assert found == derived(user)
+
+
 edits = st.lists(st.tuples(st.sampled_from(sorted(EDITS)), st.integers(0, 9)), max_size=3)
 imports = st.lists(st.sampled_from(FILES), max_size=3)
 
@@ -116,6 +134,7 @@ def check_last_in_first_out(
     undone = take_back(batch)
     assert undone.totals["undo"]["kept"] == []
     assert state(user) == expected
+    check_derived(user)
 
 
 def check_any_order(user: User, folder: Path, names: list[str], order: int) -> None:
@@ -124,6 +143,7 @@ def check_any_order(user: User, folder: Path, names: list[str], order: int) -> N
     random.Random(order).shuffle(batches)
     for batch in batches:
         take_back(batch)
+        check_derived(user)
     assert state(user) == expected
 
 
@@ -134,7 +154,9 @@ def check_edits_are_listed(user: User, folder: Path, name: str, by_hand: list[An
     brought = state_ids(user)
     for what, nth in by_hand:
         edit(user, what, nth)
+        check_derived(user)
     kept = take_back(batch).totals["undo"]["kept"]
+    check_derived(user)
     after = state_ids(user)
     listed = {(one["what"], one["id"]) for one in kept}
     for label in ("contacts.contact", "contacts.contactidentity", "contacts.interaction", "contacts.note"):

@@ -1,0 +1,68 @@
+"""Finding people by parts of words: long words and short, common and rare, in any script.
+
+What a search looks at stands in one row a contact (`SearchText`), folded; `contacts.derived` keeps it true. Beside
+the text are its parts: each letter, and each two letters that are neighbours. Whoever has a word has all of its
+parts, and an index knows who has a part, so that it costs no more to find nobody among many than among few.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from django.db import connection
+
+from contacts.names import plain
+
+MOST_WORDS = 8
+LONGEST = 4_000
+"""Characters of a contact that are searched: some hundred addresses."""
+FEW = 1_000
+"""So many people are listed by id; of more, a page is soon found on the way through the list."""
+
+BETWEEN_DIGITS = re.compile(r"(?<=\d)[\s()/.-]+(?=\d)")
+LONG_NUMBER = re.compile(r"[+(]*\d{4,}")
+
+
+def folded(text: str) -> str:
+    """Lower case, without accents, and a number without what is written between its digits.
+
+    >>> folded("Zoë  Łukasz"), folded("+49 (0)30 / 12-34 56")
+    ('zoe lukasz', '+4930123456')
+    """
+    return " ".join(BETWEEN_DIGITS.sub("", plain(text).replace("(0)", "")).split())
+
+
+def search_text(said: Sequence[str]) -> str:
+    """What is said about somebody as it is searched, a line for each thing; words never span two of them."""
+    return "\n".join(filter(None, map(folded, said)))[:LONGEST]
+
+
+def parts(text: str) -> list[str]:
+    """The letters of a text, and the pairs of letters that are neighbours in a word.
+
+    >>> parts("ada al")
+    ['a', 'ad', 'al', 'd', 'da', 'l']
+    """
+    words = text.split()
+    return sorted({word[i : i + n] for word in words for i in range(len(word)) for n in (1, 2)})
+
+
+def search_words(query: str) -> list[str]:
+    """The words of a query as they stand in the text; a long number without the zeros and the plus it begins with.
+
+    >>> search_words("Ada (030) 123-456")
+    ['ada', '30123456']
+    """
+    words = folded(query).split()[:MOST_WORDS]
+    return [word.lstrip("+(0") or word if LONG_NUMBER.fullmatch(word) else word for word in words]
+
+
+def few_with(words: Sequence[str]) -> str | None:
+    """The ids of those who have all of the words, as Postgres writes an array; None where they are more than FEW."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT contacts_matching(%s::text[], %s::text[], %s)::text",
+            [list(words), parts(" ".join(words)), FEW],
+        )
+        return cursor.fetchone()[0]  # type: ignore[no-any-return]
