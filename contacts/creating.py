@@ -71,6 +71,11 @@ def tidy(text: str, limit: int = 200) -> str:
     return " ".join(text.replace("\x00", "").split())[:limit]
 
 
+def name_key(name: str, limit: int = 200) -> str:
+    """The name of a company or a tag as it is compared: case folded, which may make it longer."""
+    return name.casefold()[:limit]
+
+
 def sort_name(draft: PersonDraft, name: str) -> str:
     """How the contact is ordered in lists: family name first where we know it, case folded."""
     said = f"{draft.family_name} {draft.given_name}" if draft.family_name else name
@@ -108,7 +113,7 @@ def contact_row(batch: Batch, person: Person, slug: str, companies: dict[str, UU
         slug=slug,
         primary_email=person.emails[0] if person.emails else "",
         primary_phone=next(iter(person.phones.values()), ""),
-        company_id=companies.get(tidy(draft.organization).casefold()),
+        company_id=companies.get(name_key(tidy(draft.organization))),
         job_title=tidy(draft.title),
         birthday=draft.birthday,
         source=source,
@@ -118,7 +123,7 @@ def contact_row(batch: Batch, person: Person, slug: str, companies: dict[str, UU
 
 def company_ids(batch: Batch, names: Iterable[str]) -> dict[str, UUID]:
     """The company of each name, by its case-folded name; missing ones are made."""
-    wanted = {name.casefold()[:200]: name for name in names if name}
+    wanted = {name_key(name): name for name in names if name}
     rows = Company.objects.for_user(batch.user_id).filter(name_key__in=list(wanted))
     found = dict(rows.values_list("name_key", "id"))
     fresh = [
@@ -156,13 +161,13 @@ def add_tags(batch: Batch, pairs: Sequence[tuple[Contact, Person]]) -> None:
     wanted = [(contact, tag) for contact, tag in wanted if tag]
     if not wanted:
         return
-    names = {tag.casefold()[:60]: tag for _, tag in wanted}
+    names = {name_key(tag, 60): tag for _, tag in wanted}
     fresh = [Tag(user_id=batch.user_id, batch=batch, name=names[key], name_key=key) for key in sorted(names)]
     Tag.unscoped.bulk_create(fresh, ignore_conflicts=True, batch_size=CHUNK)
     rows = Tag.objects.for_user(batch.user_id).filter(name_key__in=list(names))
     ids = dict(rows.values_list("name_key", "id"))
     links = [
-        ContactTag(user_id=batch.user_id, batch=batch, contact=contact, tag_id=ids[tag.casefold()[:60]])
+        ContactTag(user_id=batch.user_id, batch=batch, contact=contact, tag_id=ids[name_key(tag, 60)])
         for contact, tag in wanted
     ]
     ContactTag.unscoped.bulk_create(links, ignore_conflicts=True, batch_size=CHUNK)
@@ -212,7 +217,7 @@ def additions(contact: Contact, draft: PersonDraft, taken: Collection[tuple[str,
     return Additions(
         columns=blanks(contact, person),
         identities=sum((kind, value) not in taken for kind, value, _ in person.identities),
-        tags=sum(tidy(tag, 60).casefold() not in tags for tag in draft.tags if tidy(tag)),
+        tags=sum(name_key(tidy(tag, 60), 60) not in tags for tag in draft.tags if tidy(tag)),
         notes=int(bool(text) and text not in notes),
     )
 
@@ -242,7 +247,7 @@ def update_people(batch: Batch, pairs: Sequence[tuple[Contact, PersonDraft]]) ->
     with logged_changes(batch, Contact, [c.pk for c in contacts], FILLABLE):
         for contact, person in people:
             for column, value in blanks(contact, person).items():
-                setattr(contact, column, companies[value.casefold()] if column == "company_id" else value)
+                setattr(contact, column, companies[name_key(value)] if column == "company_id" else value)
             contact.updated_at = timezone.now()  # bulk_update leaves it alone
         Contact.unscoped.bulk_update(contacts, [*FILLABLE, "updated_at"], batch_size=CHUNK)
     claim_identities(batch, people)

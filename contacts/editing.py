@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
-from contacts.creating import sort_name, tidy
+from contacts.creating import name_key, sort_name, tidy
 from contacts.derived import refresh_contacts
 from contacts.drafts import PersonDraft
 from contacts.matching import normalize_email, normalize_phone, split_name
@@ -88,7 +88,7 @@ def create_contact(
         stage=stage,
         source="hand",
     )
-    contact.save(force_insert=True)
+    insert(contact)
     for text in addresses:
         claim(user, contact, text)
     show_primary(user, contact)
@@ -98,11 +98,23 @@ def create_contact(
     return contact
 
 
+def insert(contact: Contact) -> None:
+    """Save a new contact, under another slug where somebody of that name is added at the same moment."""
+    try:
+        with transaction.atomic():
+            contact.save(force_insert=True)
+    except IntegrityError:
+        contact.slug = unique_slug(contact.user_id, contact.display_name)
+        contact.save(force_insert=True)
+
+
 @transaction.atomic
 def update_contact(
     user: User, *, contact: Contact, name: str, company: str, job_title: str, stage: str, tags: Iterable[str]
 ) -> list[str]:
     """Change what is written about a contact; the names of the columns that changed. The old link still works."""
+    # Of two who save at once, the second starts from what the first has written.
+    contact.refresh_from_db(from_queryset=Contact.objects.for_user(user).select_for_update(no_key=True))
     wanted: dict[str, Any] = {
         "display_name": tidy(name),
         "job_title": tidy(job_title),
@@ -155,7 +167,7 @@ def company_named(user: User, name: str) -> Company | None:
     if not name:
         return None
     company, _ = Company.objects.for_user(user).get_or_create(
-        name_key=name.casefold()[:200], defaults={"user": user, "name": name}
+        name_key=name_key(name), defaults={"user": user, "name": name}
     )
     return company
 
@@ -164,7 +176,7 @@ def set_tags(user: User, contact: Contact, names: Iterable[str]) -> bool:
     """The contact has exactly these tags from now on; whether that changed anything."""
     wanted: dict[str, str] = {}
     for name in filter(None, (tidy(name, 60) for name in names)):
-        wanted.setdefault(name.casefold()[:60], name)
+        wanted.setdefault(name_key(name, 60), name)
     links = ContactTag.objects.for_user(user).filter(contact=contact)
     have = set(links.values_list("tag__name_key", flat=True))
     links.filter(tag__name_key__in=have - wanted.keys()).delete()
@@ -172,7 +184,7 @@ def set_tags(user: User, contact: Contact, names: Iterable[str]) -> bool:
         tag, _ = Tag.objects.for_user(user).get_or_create(
             name_key=key, defaults={"user": user, "name": wanted[key]}
         )
-        ContactTag(user=user, contact=contact, tag=tag).save(force_insert=True)
+        links.get_or_create(tag=tag, defaults={"user": user, "contact": contact})
     return have != wanted.keys()
 
 
