@@ -125,7 +125,7 @@ SIGNUP = env.text("SIGNUP", "first")  # see omnicrm.accounts
 EMAIL_BACKEND = env.text("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "omnicrm@localhost")
 
-CSRF_FAILURE_VIEW = "omnicrm.views.csrf_failed"
+CSRF_FAILURE_VIEW = "omnicrm.problems.csrf_failed"
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE = env.flag("SECURE", default=SITE_URL.startswith("https://"))  # served over https
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE

@@ -1,4 +1,4 @@
-"""The front page, what is shown when something goes wrong, and the two questions that machines ask."""
+"""The front page, and the two questions that machines ask."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
-from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -60,57 +59,6 @@ def today_context(user: User) -> dict[str, Any]:
 def bounded(rows: QuerySet[Any]) -> int:
     """How many there are, up to one more than COUNTED: the page costs the same for a million."""
     return rows.order_by()[: COUNTED + 1].count()
-
-
-def problem(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
-    """A page that needs neither the database nor anything else that may be what is broken."""
-    context = {"title": title, "text": text, "request_id": getattr(request, "request_id", "")}
-    return HttpResponse(render_to_string("error.html", context), status=status)
-
-
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return problem(
-        request,
-        400,
-        "We could not read that",
-        "The address or the form was damaged on its way. Go back and try again.",
-    )
-
-
-def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return problem(
-        request,
-        403,
-        "This is not open to you",
-        "Your account may not do this. Whoever runs this server can change that.",
-    )
-
-
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return problem(
-        request,
-        404,
-        "There is nothing here",
-        "The link may be old, or what it led to has been deleted. Deletions can be undone under Changes.",
-    )
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    return problem(
-        request,
-        500,
-        "Something broke on our side",
-        "Nothing of what you just did was saved. Try again; if it stays, tell whoever runs this server the number below.",
-    )
-
-
-def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return problem(
-        request,
-        403,
-        "This page was too old",
-        "It was open for a long time, or cookies are switched off, so we could not be sure that it was you. Go back, reload the page, and send it again.",
-    )
 
 
 @login_not_required

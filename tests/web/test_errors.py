@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client, RequestFactory, override_settings
 from pytest_django import DjangoAssertNumQueries
 
-from omnicrm import views
+from omnicrm import problems, views
 
 
 def test_not_found(client: Client) -> None:
@@ -20,24 +19,24 @@ def test_not_found(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "status"),
+    ("problem", "status"),
     [
-        (lambda request: views.bad_request(request, ValueError("SECRET")), 400),
-        (lambda request: views.forbidden(request, PermissionError("SECRET")), 403),
-        (lambda request: views.not_found(request, LookupError("SECRET")), 404),
-        (lambda request: views.server_error(request), 500),
-        (lambda request: views.csrf_failed(request, "SECRET"), 403),
+        (problems.bad_request, 400),
+        (problems.forbidden, 403),
+        (problems.csrf_failed, 403),
+        (problems.not_found, 404),
+        (problems.server_error, 500),
     ],
 )
 def test_error_pages_need_no_database(
-    answer: object,
+    problem: problems.Problem,
     status: int,
     rf: RequestFactory,
     django_assert_num_queries: DjangoAssertNumQueries,
     db: None,
 ) -> None:
     with django_assert_num_queries(0):
-        page: HttpResponse = answer(rf.get("/"))  # type: ignore[operator]
+        page = problem(rf.get("/"), PermissionError("SECRET"), reason="SECRET")
     assert page.status_code == status
     assert b"SECRET" not in page.content
     assert b"<h1>" in page.content
