@@ -63,7 +63,7 @@ class Batch(OwnedModel):
             owner_key("jobs_batch"),
             RowSecurity(
                 name="jobs_batch_owner",
-                dispatch=True,
+                dispatch=("SELECT", "UPDATE"),
                 ops=(
                     "id",
                     "user",
@@ -138,7 +138,8 @@ class PlanItem(OwnedModel):
 class BatchItem(OwnedModel):
     """One row that a batch changed or deleted: the columns before and after. Created rows carry their batch instead.
 
-    `after` is null for a deleted row, whose `before` holds all its columns.
+    `after` is null for a deleted row, whose `before` holds all its columns. The database lets us add and read
+    these, never change or remove them; they go with their batch.
     """
 
     batch = models.ForeignKey(Batch, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
@@ -248,7 +249,7 @@ class Job(OwnedModel):
             SameOwner("batch", name="jobs_job_batch"),
             RowSecurity(
                 name="jobs_job_owner",
-                dispatch=True,
+                dispatch=("SELECT", "UPDATE", "DELETE"),
                 ops=(
                     "id",
                     "user",
@@ -303,7 +304,10 @@ class Job(OwnedModel):
 
 
 class JobEvent(OwnedModel):
-    """What happened to a job beside its normal course: retried, later, released, reaped, fenced, cancelled, dead."""
+    """What happened to a job beside its normal course: retried, later, released, reaped, fenced, cancelled, dead.
+
+    The database lets us add and read these, never change or remove them; they go with their job.
+    """
 
     job = models.ForeignKey(
         Job, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="events"
@@ -320,7 +324,6 @@ class JobEvent(OwnedModel):
             SameOwner("job", name="jobs_jobevent_job"),
             RowSecurity(
                 name="jobs_jobevent_owner",
-                dispatch=True,
                 ops=("id", "user", "created_at", "updated_at", "job", "event", "token", "worker", "detail"),
             ),
         ]

@@ -66,15 +66,15 @@ class SchemaConstraint(BaseConstraint):
 class RowSecurity(SchemaConstraint):
     """Row-level security, forced, and a cascade from the owner.
 
-    `dispatch`: the job dispatcher may see and change all rows of this table. `search`: the search functions
+    `dispatch`: what the job dispatcher may do with all rows of this table. `search`: the search functions
     may read them. `ops`: columns that operators may read in the admin (metadata, never bodies or tokens).
     """
 
     def __init__(
-        self, *, name: str, dispatch: bool = False, search: bool = False, ops: tuple[str, ...] = ()
+        self, *, name: str, dispatch: tuple[str, ...] = (), search: bool = False, ops: tuple[str, ...] = ()
     ) -> None:
         super().__init__(name=name)
-        self.dispatch, self.search, self.ops = dispatch, search, tuple(ops)
+        self.dispatch, self.search, self.ops = tuple(dispatch), search, tuple(ops)
 
     def deconstruct(self) -> tuple[str, Any, dict[str, Any]]:
         path, args, kwargs = super().deconstruct()
@@ -93,7 +93,7 @@ class RowSecurity(SchemaConstraint):
         if self.dispatch:
             made += [
                 f"CREATE POLICY dispatch ON {table} TO omnicrm_dispatch USING (true) WITH CHECK (true)",
-                f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO omnicrm_dispatch",
+                f"GRANT {', '.join(self.dispatch)} ON {table} TO omnicrm_dispatch",
             ]
         if self.search:
             made += [

@@ -187,7 +187,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='batch',
-            constraint=omnicrm.rowsecurity.RowSecurity(dispatch=True, name='jobs_batch_owner', ops=('id', 'user', 'created_at', 'updated_at', 'kind', 'state', 'totals', 'done_steps', 'total_steps', 'approved_by', 'approved_at', 'finished_at', 'cancel_requested_at', 'undone_at', 'plan_hash')),
+            constraint=omnicrm.rowsecurity.RowSecurity(dispatch=('SELECT', 'UPDATE'), name='jobs_batch_owner', ops=('id', 'user', 'created_at', 'updated_at', 'kind', 'state', 'totals', 'done_steps', 'total_steps', 'approved_by', 'approved_at', 'finished_at', 'cancel_requested_at', 'undone_at', 'plan_hash')),
         ),
         migrations.AddIndex(
             model_name='batchitem',
@@ -251,7 +251,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='job',
-            constraint=omnicrm.rowsecurity.RowSecurity(dispatch=True, name='jobs_job_owner', ops=('id', 'user', 'batch', 'created_at', 'updated_at', 'kind', 'queue', 'priority', 'state', 'run_at', 'attempt', 'max_attempts', 'crashes', 'lease_until', 'worker', 'cancel_requested_at', 'progress', 'error_code', 'error', 'request_id', 'started_at', 'finished_at', 'token')),
+            constraint=omnicrm.rowsecurity.RowSecurity(dispatch=('SELECT', 'UPDATE', 'DELETE'), name='jobs_job_owner', ops=('id', 'user', 'batch', 'created_at', 'updated_at', 'kind', 'queue', 'priority', 'state', 'run_at', 'attempt', 'max_attempts', 'crashes', 'lease_until', 'worker', 'cancel_requested_at', 'progress', 'error_code', 'error', 'request_id', 'started_at', 'finished_at', 'token')),
         ),
         migrations.AddIndex(
             model_name='jobevent',
@@ -263,7 +263,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='jobevent',
-            constraint=omnicrm.rowsecurity.RowSecurity(dispatch=True, name='jobs_jobevent_owner', ops=('id', 'user', 'created_at', 'updated_at', 'job', 'event', 'token', 'worker', 'detail')),
+            constraint=omnicrm.rowsecurity.RowSecurity(name='jobs_jobevent_owner', ops=('id', 'user', 'created_at', 'updated_at', 'job', 'event', 'token', 'worker', 'detail')),
         ),
         migrations.AddIndex(
             model_name='planitem',

@@ -19,6 +19,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='batch',
-            constraint=omnicrm.rowsecurity.RowSecurity(dispatch=True, name='jobs_batch_owner', ops=('id', 'user', 'created_at', 'updated_at', 'kind', 'state', 'done_steps', 'total_steps', 'approved_by', 'approved_at', 'finished_at', 'cancel_requested_at', 'undone_at', 'plan_hash')),
+            constraint=omnicrm.rowsecurity.RowSecurity(dispatch=('SELECT', 'UPDATE'), name='jobs_batch_owner', ops=('id', 'user', 'created_at', 'updated_at', 'kind', 'state', 'done_steps', 'total_steps', 'approved_by', 'approved_at', 'finished_at', 'cancel_requested_at', 'undone_at', 'plan_hash')),
         ),
     ]

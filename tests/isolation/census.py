@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from django.apps import apps
 
+from jobs.models import BatchItem, JobEvent
+from omnicrm.models import Event
 from omnicrm.owned import OwnedModel
 
 OWNED: list[type[OwnedModel]] = sorted(
     (model for model in apps.get_models() if issubclass(model, OwnedModel)),
     key=lambda model: model._meta.label,
 )
+
+APPEND_ONLY = {Event, JobEvent, BatchItem}
+"""What was done: we add and read, and the database refuses us anything else."""
 
 GLOBAL = {
     "omnicrm.User": "An account is looked up before anybody is signed in.",

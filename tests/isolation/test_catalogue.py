@@ -17,7 +17,7 @@ from omnicrm.models import User
 from omnicrm.owned import OwnedModel
 from omnicrm.rowsecurity import RowSecurity, column_of
 from tests.factories import make_company, make_contact, make_identity
-from tests.isolation.census import OWNED, TABLES_OF_NO_MODEL, WORDS_FOR_OPERATORS
+from tests.isolation.census import APPEND_ONLY, OWNED, TABLES_OF_NO_MODEL, WORDS_FOR_OPERATORS
 
 pytestmark = pytest.mark.django_db
 
@@ -196,8 +196,7 @@ def test_only_the_owner_owns_and_makes_things() -> None:
 
 def declared_grants(model: type[OwnedModel]) -> Iterator[tuple[str, str, str, str]]:
     table, security = model._meta.db_table, security_of(model)
-    if security.dispatch:
-        yield from ((table, "", right, "omnicrm_dispatch") for right in READ_AND_WRITE)
+    yield from ((table, "", right, "omnicrm_dispatch") for right in security.dispatch)
     if security.search:
         yield table, "", "SELECT", "omnicrm_search"
     for name in security.ops:
@@ -215,8 +214,10 @@ def test_app_reads_and_writes_rows_and_no_more() -> None:
         if role == APP:
             assert (named, right in READ_AND_WRITE) == ("", True), (table, named, right)
             rights.setdefault(table, set()).add(right)
-    append_only = {"omnicrm_event": {"SELECT", "INSERT"}}
-    assert rights == {table: append_only.get(table, READ_AND_WRITE) for table in rights}
+    append_only = {model._meta.db_table for model in APPEND_ONLY}
+    assert rights == {
+        table: {"SELECT", "INSERT"} if table in append_only else READ_AND_WRITE for table in rights
+    }
 
 
 def test_operators_read_no_words_of_users() -> None:
