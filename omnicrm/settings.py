@@ -94,6 +94,9 @@ DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
 DB_POOL = env.number("DB_POOL", 0)  # by default 16 in the web (omnicrm.wsgi), and none elsewhere
 if DB_POOL:
     DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 1, "max_size": DB_POOL, "timeout": 10}}
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = (
+        True  # after a restart of Postgres those of before are dropped
+    )
 
 REDIS_URL = env.secret("REDIS_URL") or HOME.redis_url
 CACHES = {"default": {"BACKEND": "omnicrm.cache.ForgivingRedisCache", "LOCATION": REDIS_URL, "TIMEOUT": 3600}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.db import InterfaceError, OperationalError
 from django.test import Client, RequestFactory, override_settings
 from pytest_django import DjangoAssertNumQueries
 
@@ -25,7 +26,8 @@ def test_not_found(client: Client) -> None:
         (problems.forbidden, 403),
         (problems.csrf_failed, 403),
         (problems.not_found, 404),
-        (problems.server_error, 500),
+        (problems.broken, 500),
+        (problems.database_away, 503),
     ],
 )
 def test_error_pages_need_no_database(
@@ -52,6 +54,23 @@ def test_a_broken_view_shows_the_number_alone(client: Client, monkeypatch: pytes
     assert answer.status_code == 500
     assert b"abcdefgh-2" in answer.content
     assert b"SECRET" not in answer.content
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_a_database_that_is_away_is_a_matter_of_seconds(
+    client: Client, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def broken(user: object) -> None:
+        raise error("SECRET")
+
+    monkeypatch.setattr(views, "today_context", broken)
+    client.raise_request_exception = False
+    answer = client.get("/", headers={"X-Request-ID": "abcdefgh-3"})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    page = answer.content.decode()
+    assert "The database does not answer" in page
+    assert "abcdefgh-3" in page
+    assert "SECRET" not in page
 
 
 def test_a_form_without_its_token_is_told_in_words(alice: object) -> None:
