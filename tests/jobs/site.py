@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,16 +85,16 @@ class Site:
             "SECRET_KEY": "of a test " * 5,
             "PYTHONPATH": str(PROJECT),
             "LOG_LEVEL": "WARNING",
-            "DEBUG": "1",  # pages without collected static files
             **{name: str(value) for name, value in settings.items()},
         }
         self.processes: list[subprocess.Popen[bytes]] = []
         self.door: subprocess.Popen[bytes] | None = None
         self.nursery: subprocess.Popen[bytes] | None = None
-        self.forks = 0
+        self.forks = self.port = 0
         self.log = (folder.parent / "site.log").open("ab")
 
     def start(self) -> None:
+        self.nursery = self.talk(NURSERY)  # loads while the servers start
         self.postgres.start()
         self.valkey.start()
         database.prepare(self.home.database_admin_url, name=DATABASE)
@@ -111,10 +112,10 @@ class Site:
         self.postgres.stop(hurry=True)
         self.log.close()
 
-    def run(self, *module: str) -> subprocess.Popen[bytes]:
+    def run(self, *module: str, **settings: str) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             [sys.executable, "-m", *module],
-            cwd=PROJECT, env=self.environment, stdin=subprocess.DEVNULL,
+            cwd=PROJECT, env=self.environment | settings, stdin=subprocess.DEVNULL,
             stdout=self.log, stderr=self.log, start_new_session=True,
         )  # fmt: skip
         self.processes.append(process)
@@ -125,15 +126,16 @@ class Site:
         celery = ("celery", "-A", "omnicrm.celery", "worker", "--concurrency", "2", "--loglevel", "WARNING")
         return self.run(*celery, "--without-gossip", "--without-mingle", *options)
 
-    def web(self) -> int:
-        """Gunicorn, and the port it answers on."""
+    def web(self) -> None:
+        """Gunicorn, as `up` starts it."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            port: int = free.getsockname()[1]
-        self.run("gunicorn", "omnicrm.wsgi", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread",
-                 "--threads", "4", "--no-control-socket", "--log-level", "warning")  # fmt: skip
-        assert wait_until(lambda: get(port, "/livez")[0] == 200, 30)
-        return port
+            self.port = free.getsockname()[1]
+        self.run("gunicorn", "omnicrm.wsgi", "--bind", f"127.0.0.1:{self.port}", "--worker-class", "gthread",
+                 "--threads", "4", "--no-control-socket", "--log-level", "warning", DB_POOL="4")  # fmt: skip
+
+    def is_ready(self) -> bool:
+        return get(self.port, "/readyz").status == 200
 
     def python(self, code: str, given: str = "") -> str:
         """Run some lines of Python in a process of their own, with Django set up; what they print."""
@@ -146,7 +148,7 @@ class Site:
         """The same, and do not wait for its end."""
         self.forks += 1
         out = self.home.path / f"fork{self.forks}"
-        self.nursery = self.nursery or self.talk(NURSERY)
+        assert self.nursery is not None
         return Fork(int(self.tell(self.nursery, [code, given, str(out)])), out)
 
     def enqueue(self, *wanted: tuple[str, str, int, dict[str, object]]) -> float:
@@ -248,36 +250,61 @@ def is_pool(child: psutil.Process) -> bool:
         return False
 
 
-def get(port: int, path: str) -> tuple[int, float]:
-    """Status (0: no answer) and seconds."""
-    began = time.monotonic()
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+@dataclass(frozen=True)
+class Visit:
+    """What somebody got who asked for a page; status 0 is no answer."""
+
+    path: str
+    began: float
+    status: int
+    seconds: float
+    is_whole: bool
+
+    @property
+    def ended(self) -> float:
+        return self.began + self.seconds
+
+
+def get(port: int, path: str, cookie: str = "") -> Visit:
+    began, status, body = time.monotonic(), 0, b""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     try:
-        connection.request("GET", path)
-        return connection.getresponse().status, time.monotonic() - began
-    except OSError:
-        return 0, time.monotonic() - began
+        connection.request("GET", path, headers={"Cookie": cookie})
+        answer = connection.getresponse()
+        body, status = answer.read(), answer.status
+    except (OSError, http.client.HTTPException):
+        pass
     finally:
         connection.close()
+    is_whole = body.rstrip().endswith((b"</html>", b"ok", b"}"))
+    return Visit(path, began, status, time.monotonic() - began, is_whole)
+
+
+def crowd(port: int, path: str, cookie: str) -> set[int]:
+    """Many who come at once: they need all the connections that the web may have."""
+    with ThreadPoolExecutor(8) as pool:
+        return {visit.status for visit in pool.map(lambda _: get(port, path, cookie), range(24))}
 
 
 @contextmanager
-def visitor(port: int, path: str) -> Iterator[list[tuple[int, float]]]:
-    """Somebody who keeps asking for a page meanwhile; what they got."""
-    got: list[tuple[int, float]] = []
+def visitors(port: int, cookie: str) -> Iterator[list[Visit]]:
+    """People who keep looking at one page each meanwhile, and a machine that asks for life; what they got."""
+    got: list[Visit] = []
     leave = threading.Event()
 
-    def visit() -> None:
-        while not leave.wait(0.1):
-            got.append(get(port, path))
+    def look_at(path: str) -> None:
+        while not leave.wait(0.3):
+            got.append(get(port, path, "" if path == "/livez" else cookie))
 
-    thread = threading.Thread(target=visit)
-    thread.start()
+    threads = [threading.Thread(target=look_at, args=(path,)) for path in ("/", "/livez", "/jobs/")]
+    for thread in threads:
+        thread.start()
     try:
         yield got
     finally:
         leave.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
 
 
 def eventually(condition: Callable[[], bool], seconds: float) -> bool:
