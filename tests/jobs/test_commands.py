@@ -6,12 +6,14 @@ import json
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from jobs.checks import enqueued
+from jobs.management.commands import run_jobs
 from jobs.queue import enqueue
 from omnicrm.models import User
 from tests.jobs import kinds
@@ -57,6 +59,18 @@ def test_a_first_retry_is_waited_for(users: list[User]) -> None:
         "failed": 0,
         "errors": [],
     }
+
+
+def test_what_falls_due_while_it_looks_is_done(users: list[User], monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = run_jobs.is_soon
+
+    def look(user_id: UUID | None, kind: str | None) -> bool:
+        found = looks(user_id, kind)
+        enqueue("noop", users[0], idempotency_key="once")
+        return found
+
+    monkeypatch.setattr(run_jobs, "is_soon", look)
+    assert command("run_jobs", "--until-empty")["processed"] == 1
 
 
 def test_only_one_user_or_kind(users: list[User]) -> None:

@@ -52,7 +52,7 @@ class Command(JsonCommand):
 def serve(user_id: UUID | None, kind: str | None, until_empty: bool) -> dict[UUID, Job]:
     """Run jobs until asked to stop; the last that is known of each. Only counts are kept for those that went well."""
     seen: dict[UUID, Job] = {}
-    swept = 0.0
+    swept, is_last_look = 0.0, False
     while not shutdown.asked():
         try:
             if time.monotonic() - swept > settings.JOB_SWEEP_SECONDS:
@@ -62,8 +62,11 @@ def serve(user_id: UUID | None, kind: str | None, until_empty: bool) -> dict[UUI
                 job = run_one(None, worker_name(), user=user_id, kind=kind)
             if job is not None:
                 seen[job.pk] = job
+                is_last_look = False
             elif until_empty and not is_soon(user_id, kind):
-                break
+                if is_last_look:
+                    break
+                is_last_look = True  # something may have fallen due since we asked for it
             else:
                 time.sleep(PAUSE)
         except (DatabaseError, InterfaceError):
