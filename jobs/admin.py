@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.http import HttpRequest
 
-from jobs import queue, retrying
+from jobs import cancelling, queue, retrying
 from jobs.models import Batch, Job, JobEvent
 from omnicrm.acting import actor
 from omnicrm.admin import OpsAdmin, OpsQuerySet, columns_for_ops
@@ -53,7 +53,7 @@ class JobAdmin(OpsAdmin):
 
     @admin.action(description="Cancel (waiting and running jobs)")
     def cancel(self, request: HttpRequest, rows: Any) -> None:
-        self.each(request, rows, queue.cancel, "cancelled")
+        self.each(request, rows, cancelling.cancel, "cancelled")
 
     def each(self, request: HttpRequest, rows: Any, change: Callable[[Job], bool], done: str) -> None:
         """Each change is made in the name of the job's owner, and noted as an operator's."""

@@ -71,9 +71,10 @@ def advance(batch_id: UUID) -> None:
     assert user_id is not None
     batches = Batch.objects.for_user(user_id).filter(pk=batch_id)
     batch: Batch | None = batches.select_for_update(no_key=True).first()
-    if batch is None or Job.objects.for_user(user_id).filter(batch=batch_id, state__in=LIVE).exists():
+    jobs = Job.objects.for_user(user_id).filter(batch=batch_id)
+    if batch is None or jobs.filter(state__in=LIVE).exists():
         return
-    if state := _next_state(batch):
+    if state := _next_state(batch, lacks_a_job=jobs.filter(state=Job.State.CANCELLED).exists()):
         batches.update(state=state, finished_at=Now(), updated_at=Now())
         batch.state = state
         if finish := finishers.get(batch.kind):
@@ -81,9 +82,9 @@ def advance(batch_id: UUID) -> None:
         note(user_id, f"batch.{state}", on=batch, batch_id=batch.pk)
 
 
-def _next_state(batch: Batch) -> State | None:
+def _next_state(batch: Batch, *, lacks_a_job: bool) -> State | None:
     """The state after the last job, or None where it stays. An undo and a plan say themselves when they are done."""
-    if batch.cancel_requested_at and batch.state in CANCELLABLE:
+    if (batch.cancel_requested_at or lacks_a_job) and batch.state in CANCELLABLE:
         return State.CANCELLED
     if batch.error and batch.state in Batch.UNFINISHED:
         return State.FAILED

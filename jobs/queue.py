@@ -11,9 +11,8 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Q
-from django.db.models.functions import Now
 
 from jobs import nudge
 from jobs.models import Batch, Job
@@ -49,7 +48,7 @@ class Again:
 
 Run = Callable[["JobContext"], Again | None]
 Prepare = Callable[["JobContext"], Any]
-Dead = Callable[["JobContext", str, str], None]
+Unfinished = Callable[["JobContext", str, str], None]
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class Handler:
     queue: str
     concurrency: int | None
     prepare: Prepare | None
-    dead: Dead | None
+    unfinished: Unfinished | None
     durable: bool
 
 
@@ -76,14 +75,15 @@ def handles(
     queue: str = Job.Queue.BULK,
     concurrency: int | None = None,
     prepare: Prepare | None = None,
-    dead: Dead | None = None,
+    unfinished: Unfinished | None = None,
     durable: bool = False,
 ) -> Callable[[Run], Run]:
     """Registers the function below as what does jobs of this kind. One call is one chunk is one transaction.
 
-    `concurrency` is how many of one user may run at once. `prepare` runs before each chunk, outside any
-    transaction: parsing and network go there; its result is `ctx.prepared`. `dead(ctx, code, reason)` runs in
-    the transaction in which the job dies. A chunk that a crash of Postgres forgets takes its checkpoint along and
+    `concurrency` is how many of one user should run at once; two claims at the same moment may both count one
+    less, so what must never meet has a `mutex_key`. `prepare` runs before each chunk, outside any
+    transaction: parsing and network go there; its result is `ctx.prepared`. `unfinished(ctx, code, reason)` runs
+    in the transaction in which the job dies, or is cancelled by itself (code "cancelled"). A chunk that a crash of Postgres forgets takes its checkpoint along and
     is done again, so its commit need not wait for the disk; `durable` makes it wait, for kinds that act outside.
     """
 
@@ -91,7 +91,7 @@ def handles(
         known = handlers.get(kind)
         if known is not None and _name(known.run) != _name(run):
             raise ValueError(f"Two functions handle {kind}: {_name(known.run)} and {_name(run)}.")
-        handlers[kind] = Handler(kind, run, str(queue), concurrency, prepare, dead, durable)
+        handlers[kind] = Handler(kind, run, str(queue), concurrency, prepare, unfinished, durable)
         return run
 
     return register
@@ -192,17 +192,6 @@ def _hold(job: Job) -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM jobs_job WHERE id = %s AND state = 'queued' FOR SHARE", [job.pk])
         return cursor.fetchone() is not None
-
-
-def cancel(job: Job) -> bool:
-    """Cancel one job: at once if it waits, else at its next check. False if it had ended already."""
-    with named(job.user_id), transaction.atomic():
-        mine = Job.objects.for_user(job.user_id).filter(pk=job.pk)
-        waiting = mine.waiting().update(
-            state=Job.State.CANCELLED, finished_at=Now(), cancel_requested_at=Now(), updated_at=Now()
-        )
-        running = mine.filter(state=Job.State.RUNNING).update(cancel_requested_at=Now())
-    return bool(waiting or running)
 
 
 def payload_of(job: Job) -> Mapping[str, Any]:

@@ -106,7 +106,7 @@ def _run(job: Job) -> None:
         except (Fenced, LeaseLost) as lost:
             _fenced(job, lost)
         except Cancelled:
-            _finally(job, lambda: endings.cancel(job))
+            _finally(job, lambda: _cancel(handler, ctx))
         except (Released, KeyboardInterrupt, SystemExit) as stop:
             _finally(job, lambda: endings.requeue(job, "released"))
             if not isinstance(stop, Released):
@@ -192,12 +192,22 @@ def _die(handler: Handler, ctx: JobContext, code: str, reason: str) -> None:
 def die(handler: Handler | None, ctx: JobContext, code: str, reason: str) -> None:
     """Make the job dead and let its handler know, in one transaction."""
     endings.die(ctx.job, code, reason)
-    if handler and handler.dead:
+    tell_unfinished(handler, ctx, code, reason)
+
+
+def _cancel(handler: Handler, ctx: JobContext) -> None:
+    endings.cancel(ctx.job)
+    tell_unfinished(handler, ctx, "cancelled", "It was cancelled.")
+
+
+def tell_unfinished(handler: Handler | None, ctx: JobContext, code: str, reason: str) -> None:
+    """The handler may see to what it leaves behind. If that fails, the job has ended all the same."""
+    if handler and handler.unfinished:
         try:
             with transaction.atomic():
-                handler.dead(ctx, code, reason)
-        except Exception:  # it is dead all the same
-            log.exception("job.dead_hook_failed")
+                handler.unfinished(ctx, code, reason)
+        except Exception:
+            log.exception("job.unfinished_hook_failed")
 
 
 def _fenced(job: Job, lost: BaseException) -> None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Case, Value, When
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from jobs import restore
@@ -81,11 +83,33 @@ def start_undo(batch: Batch) -> Job:
     )
 
 
-@handles("undo", queue="interactive")
+def stays(context: JobContext, code: str, reason: str) -> None:
+    """The undo did not happen: the batch is what it was before, and can be undone again."""
+    batch = Batch.objects.for_user(context.user_id).filter(pk=context.payload["batch_id"])
+    before = Case(
+        When(cancel_requested_at__isnull=False, then=Value(Batch.State.CANCELLED)),
+        When(error="", then=Value(Batch.State.DONE)),
+        default=Value(Batch.State.FAILED),
+    )
+    if batch.filter(state=Batch.State.UNDOING).update(state=before, updated_at=Now()):
+        found = batch.get()
+        note(context.user_id, "batch.undo_failed", on=found, batch_id=found.pk, code=code)
+
+
+@handles("undo", queue="interactive", unfinished=stays)
 def undo_job(context: JobContext) -> None:
-    batch = Batch.objects.for_user(context.user_id).filter(pk=context.payload["batch_id"]).first()
-    if batch is not None and batch.state == Batch.State.UNDOING:
+    """Also of a batch that an undo failed to take back, because a person may try that job again."""
+    rows = Batch.objects.for_user(context.user_id).filter(pk=context.payload["batch_id"])
+    undoable = rows.filter(state__in=[Batch.State.UNDOING, *Batch.UNDOABLE])
+    if (batch := undoable.select_for_update(no_key=True).first()) is not None:
         undo(batch)
+
+
+def why_not(batch: Batch) -> str:
+    """Why the last undo of this batch did not happen."""
+    jobs = Job.objects.for_user(batch.user_id).filter(kind="undo", payload__batch_id=str(batch.pk))
+    job = jobs.order_by("-created_at").first()
+    return job.error or "It was cancelled." if job else ""
 
 
 @transaction.atomic

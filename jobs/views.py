@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from jobs import queue, retrying
+from jobs import cancelling, retrying
 from jobs.models import Job
 from omnicrm.http import AuthedRequest, page_number, wants_fragment
 from omnicrm.owned import owned_or_404
@@ -52,14 +52,15 @@ def job_list(request: AuthedRequest) -> HttpResponse:
 @require_POST
 def job_retry(request: AuthedRequest, pk: UUID) -> HttpResponse:
     job = owned_or_404(Job.objects.for_user(request.user), pk=pk)
-    text = "Queued again." if retrying.retry(job) else "There is nothing to retry: this job is not dead."
+    retried = retrying.retry(job)
+    text = "Queued again." if retried else "There is nothing to try again here any more."
     return go_to(request, back(job), text)
 
 
 @require_POST
 def job_cancel(request: AuthedRequest, pk: UUID) -> HttpResponse:
     job = owned_or_404(Job.objects.for_user(request.user), pk=pk)
-    text = "Cancelled, or about to be." if queue.cancel(job) else "This job had ended already."
+    text = "Cancelled, or about to be." if cancelling.cancel(job) else "This job had ended already."
     return go_to(request, reverse("jobs:list"), text)
 
 

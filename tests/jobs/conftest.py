@@ -13,6 +13,9 @@ from omnicrm.acting import acting_as
 from omnicrm.models import User
 from tests.jobs import kinds
 
+HANDLERS = dict(queue.handlers)
+"""What the apps handle, for the tests that want it."""
+
 
 @pytest.fixture(autouse=True)
 def _registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:

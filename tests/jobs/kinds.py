@@ -104,8 +104,8 @@ def _prepare(ctx: JobContext) -> dict[str, int]:
 before = dict(queue.handlers)
 for run in (noop, works, sleeps, later, counts, chains):
     queue.handles(run.__name__)(run)
-queue.handles("fails", dead=_bury)(fails)
-queue.handles("hopeless", dead=_bury)(hopeless)
+queue.handles("fails", unfinished=_bury)(fails)
+queue.handles("hopeless", unfinished=_bury)(hopeless)
 queue.handles("reads", prepare=_prepare)(reads)
 queue.handles("one", concurrency=1)(noop)
 queue.handles("quick", queue=Job.Queue.INTERACTIVE)(noop)

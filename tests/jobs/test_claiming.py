@@ -9,9 +9,10 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
+from jobs.cancelling import cancel
 from jobs.claiming import claim
 from jobs.models import Batch, Job
-from jobs.queue import cancel, enqueue
+from jobs.queue import enqueue
 from jobs.runner import in_turn, run_one
 from omnicrm.acting import acting_as
 from omnicrm.models import User

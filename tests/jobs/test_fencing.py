@@ -9,10 +9,11 @@ from django.db.models.functions import Now
 from pytest_django import Settings
 
 from jobs import endings
+from jobs.cancelling import cancel
 from jobs.claiming import claim
 from jobs.leases import Cancelled, Heart, Lease, LeaseLost, beat
 from jobs.models import Job
-from jobs.queue import cancel, enqueue
+from jobs.queue import enqueue
 from jobs.runner import JobContext, _run
 from jobs.sweep import reap
 from omnicrm.acting import acting_as

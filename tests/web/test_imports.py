@@ -240,7 +240,7 @@ def test_jobs_are_listed_retried_and_cancelled(client: Client, alice: User, stra
         states = dict(Job.objects.for_user(alice).values_list("kind", "state"))
     assert states == {"plan_import": "queued", "embed": "cancelled"}
     assert (the_batch(alice).state, the_batch(alice).error) == ("planning", "")
-    assert "not dead" in client.post(f"/jobs/{dead.pk}/retry/", follow=True).content.decode()
+    assert "nothing to try again" in client.post(f"/jobs/{dead.pk}/retry/", follow=True).content.decode()
 
 
 def test_home_shows_what_waits(client: Client, alice: User) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from jobs.batches import find_batch
 from jobs.foreground import work_until_settled
 from jobs.models import Batch
-from jobs.undo import NotUndoable, start_undo
+from jobs.undo import NotUndoable, start_undo, why_not
 from omnicrm.acting import acting_as
 from omnicrm.commands import JsonCommand, Result, refuse
 
@@ -33,6 +33,10 @@ class Command(JsonCommand):
         if found.state != Batch.State.UNDOING:  # else somebody was interrupted, and we go on
             self.start(found)
         done = work_until_settled(found)
+        if done.state != Batch.State.UNDONE:
+            with acting_as(done.user_id):
+                why = why_not(done)
+            refuse(f"It could not be taken back, and nothing was changed. {why}")
         undone = done.totals.get("undo", {})
         return {
             "batch_id": str(done.pk),
@@ -49,6 +53,3 @@ class Command(JsonCommand):
                 start_undo(batch)
             except NotUndoable as refusal:
                 refuse(f"{refusal} {NEXT.get(Batch.State(batch.state), '').format(batch.pk)}".strip())
-
-    def succeeded(self, result: Result) -> bool:
-        return bool(result["state"] == Batch.State.UNDONE)
