@@ -1,4 +1,4 @@
-"""Every kind of job that the code asks for has somebody who does it."""
+"""Every kind of job that the code asks for has somebody who does it, and leases are long enough."""
 
 from __future__ import annotations
 
@@ -25,6 +25,16 @@ def kinds_have_handlers(**_: Any) -> list[CheckMessage]:
         for place, kind in enqueued(_our_files())
         if kind not in handlers
     ]
+
+
+@register()
+def leases_outlast_beats(**_: Any) -> list[CheckMessage]:
+    lease, beat = settings.JOB_LEASE_SECONDS, settings.JOB_HEARTBEAT_SECONDS
+    if beat * 2 <= lease:
+        return []
+    words = f"A worker speaks every {beat} s, and after {lease} s of silence its job is given to another."
+    hint = "Set JOB_HEARTBEAT_SECONDS to a third of JOB_LEASE_SECONDS, or one late beat does a job twice."
+    return [Error(words, hint=hint, id="jobs.E002")]
 
 
 def enqueued(files: Sequence[Path]) -> Iterator[tuple[str, str]]:

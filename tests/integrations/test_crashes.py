@@ -84,7 +84,7 @@ def site() -> Iterator[Site]:
         Path(folder).chmod(0o711)
         site = Site(
             Path(folder) / "site",
-            JOB_LEASE_SECONDS=1,
+            JOB_LEASE_SECONDS=2,
             JOB_HEARTBEAT_SECONDS=1,
             JOB_SWEEP_SECONDS=1,
             JOB_MAX_CRASHES=99,
