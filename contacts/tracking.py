@@ -12,6 +12,11 @@ from jobs.models import Batch
 from jobs.tracking import Use, after_undo, before_undo, keep_while, track
 
 OF_OTHERS = "x.batch_id IS DISTINCT FROM t.batch_id"
+TAG_NAME = (
+    "coalesce((SELECT x.name FROM contacts_tag x WHERE x.user_id = t.user_id AND x.id = t.tag_id), 'a tag')"
+)
+NO_SUBJECT = "coalesce(nullif(t.subject, ''), '(no subject)')"
+NO_TITLE = "coalesce(nullif(t.title, ''), '(no title)')"
 
 
 def register() -> None:
@@ -20,15 +25,19 @@ def register() -> None:
     track("contacts.Tag", name="t.name", plural="tags")
     track("contacts.OwnAddress", name="t.value", plural="own addresses")
     track(
-        "contacts.Contact", name="t.display_name", plural="people", derived=("last_interaction_at", "score")
+        "contacts.Contact",
+        name="t.display_name",
+        plural="people",
+        derived=("last_interaction_at", "score"),
+        renewed={"slug": "t.slug || '-' || left(md5(t.id::text), 6)"},
     )
     track("contacts.ContactSlug", name="t.slug", plural="links")
-    track("contacts.ContactIdentity", name="t.value", plural="addresses")
-    track("contacts.ContactTag", name="t.id::text", plural="tags on people")
-    track("contacts.Interaction", name="t.subject", plural="interactions", derived=("thread_key",))
-    track("contacts.Participant", name="t.id::text", plural="participants")
-    track("contacts.CalendarEvent", name="t.title", plural="events")
-    track("contacts.Note", name="left(t.text, 60)", plural="notes")
+    track("contacts.ContactIdentity", name="t.value", plural="addresses", part_of="contact")
+    track("contacts.ContactTag", name=TAG_NAME, plural="tags on people", part_of="contact")
+    track("contacts.Interaction", name=NO_SUBJECT, plural="interactions", derived=("thread_key",))
+    track("contacts.Participant", name="t.role", plural="participants")
+    track("contacts.CalendarEvent", name=NO_TITLE, plural="events")
+    track("contacts.Note", name="left(t.text, 60)", plural="notes", part_of="contact")
     track("contacts.Task", name="t.title", plural="tasks")
     track("contacts.Suggestion", name="t.key", plural="suggestions")
     keep_while(

@@ -9,6 +9,17 @@ from django.db import connection
 from jobs.models import Batch
 from jobs.tracking import Use, after_undo, before_undo, keep_while
 
+# Another import whose raw event has the identifier of the calendar entry `t`.
+ENTRY = """
+FROM integrations_rawevent r JOIN integrations_provenance v ON v.user_id = r.user_id AND v.raw_event_id = r.id
+WHERE r.user_id = t.user_id AND r.external_id = t.ical_uid || '|' || t.recurrence_id AND r.kind = 'event'
+"""
+# Another import that brought something, and took the address `t` to be the user's.
+OWNED = """
+FROM jobs_batch b WHERE b.user_id = t.user_id AND b.id <> t.batch_id AND jsonb_exists(b.options->'own', t.value)
+AND EXISTS (SELECT 1 FROM integrations_provenance v WHERE v.user_id = b.user_id AND v.batch_id = b.id)
+"""
+
 
 def register() -> None:
     keep_while(
@@ -18,6 +29,14 @@ def register() -> None:
     keep_while(
         "contacts.Contact",
         Use("another import also names them", vouched("contact_id"), heir=heir("contact_id")),
+    )
+    keep_while(
+        "contacts.CalendarEvent",
+        Use("another import also holds it", f"EXISTS (SELECT 1 {ENTRY})", heir=first_batch("v", ENTRY)),
+    )
+    keep_while(
+        "contacts.OwnAddress",
+        Use("", f"EXISTS (SELECT 1 {OWNED})", heir=first_batch("b", OWNED)),
     )
     before_undo["integrations"] = withdraw
     after_undo["integrations"] = keep_away
@@ -34,6 +53,11 @@ def heir(column: str) -> str:
         "(SELECT v.batch_id FROM integrations_provenance v"
         f" WHERE v.user_id = t.user_id AND v.{column} = t.id ORDER BY v.batch_id LIMIT 1)"
     )
+
+
+def first_batch(alias: str, rows: str) -> str:
+    column = "id" if alias == "b" else "batch_id"
+    return f"(SELECT {alias}.{column} {rows} ORDER BY 1 LIMIT 1)"
 
 
 def withdraw(batch: Batch, memory: dict[str, Any]) -> None:

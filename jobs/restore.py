@@ -12,34 +12,35 @@ from jobs.models import Batch
 from jobs.tracking import Tracked, tracked
 
 NOT_STATE = ("user_id", "batch_id", "created_at", "updated_at")
+TAKEN, ORPHAN = "its place has been taken since", "what it was about is gone"
 
 
 def reinsert(batch: Batch, kind: Tracked) -> tuple[int, list[dict[str, str]]]:
-    """Bring deleted rows back. A row whose place is taken stays away and is listed."""
-    columns = [quoted(field) for field in kind.model._meta.concrete_fields]
-    values = ", ".join(value_of(kind, field) for field in kind.model._meta.concrete_fields)
+    """Bring deleted rows back. One whose place is taken, or that was about something gone, is listed instead."""
+    fields = kind.model._meta.concrete_fields
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             WITH gone AS (
-                SELECT DISTINCT ON (object_id) object_id, before
-                FROM jobs_batchitem
-                WHERE user_id = %(user)s AND batch_id = %(batch)s AND object_type = %(type)s AND after IS NULL
-                ORDER BY object_id, seq
+                SELECT t.*, {" AND ".join(["true", *parents_exist(kind)])} AS parents
+                FROM (
+                    SELECT DISTINCT ON (object_id) before FROM jobs_batchitem
+                    WHERE user_id = %(user)s AND batch_id = %(batch)s AND object_type = %(type)s AND after IS NULL
+                    ORDER BY object_id, seq
+                ) log, jsonb_populate_record(NULL::{kind.table}, log.before) t
             ), back AS (
-                INSERT INTO {kind.table} ({", ".join(columns)})
-                SELECT {values} FROM gone, jsonb_populate_record(NULL::{kind.table}, gone.before) r
-                WHERE {" AND ".join(["true", *parents_exist(kind)])}
+                INSERT INTO {kind.table} ({", ".join(quoted(field) for field in fields)})
+                SELECT {", ".join(value_of(kind, field) for field in fields)} FROM gone t WHERE t.parents
                 ON CONFLICT DO NOTHING RETURNING id
             )
-            SELECT gone.object_id::text, back.id IS NOT NULL FROM gone LEFT JOIN back ON back.id = gone.object_id
+            SELECT t.id::text, {kind.name}, t.parents, back.id IS NOT NULL FROM gone t LEFT JOIN back ON back.id = t.id
             """,
             scope(batch, kind),
         )
         rows = cursor.fetchall()
     lost = [
-        {"what": kind.label, "id": row_id, "label": row_id, "why": "its place has been taken since"}
-        for row_id, came_back in rows
+        {"what": kind.label, "id": row_id, "label": name, "why": TAKEN if parents else ORPHAN}
+        for row_id, name, parents, came_back in rows
         if not came_back
     ]
     return len(rows) - len(lost), lost
@@ -51,7 +52,10 @@ def quoted(field: models.Field[Any, Any]) -> str:
 
 def value_of(kind: Tracked, field: models.Field[Any, Any]) -> str:
     """The column as it was; an optional reference to a row that is no more comes back empty."""
-    column = f"r.{quoted(field)}"
+    column = f"t.{quoted(field)}"
+    if other := kind.renewed.get(field.name):
+        taken = f"SELECT 1 FROM {kind.table} x WHERE x.user_id = t.user_id AND x.{quoted(field)} = {column}"
+        return f"CASE WHEN EXISTS ({taken}) THEN {other} ELSE {column} END"
     if isinstance(field, models.ForeignKey) and field.null:
         return f"CASE WHEN {exists(field, column)} THEN {column} END"
     return column
@@ -59,45 +63,50 @@ def value_of(kind: Tracked, field: models.Field[Any, Any]) -> str:
 
 def parents_exist(kind: Tracked) -> list[str]:
     return [
-        exists(field, f"r.{quoted(field)}")
+        exists(field, f"t.{quoted(field)}")
         for field in kind.model._meta.concrete_fields
         if isinstance(field, models.ForeignKey) and not field.null and field.name != "user"
     ]
 
 
-def exists(field: models.ForeignKey[Any, Any], column: str) -> str:
-    return f"EXISTS (SELECT 1 FROM {field.related_model._meta.db_table} p WHERE p.id = {column})"
+def exists(field: models.ForeignKey[Any, Any], value: str) -> str:
+    return f"EXISTS (SELECT 1 FROM {field.related_model._meta.db_table} p WHERE p.id = {value})"
 
 
 def restore_columns(batch: Batch, kind: Tracked) -> tuple[int, list[dict[str, str]]]:
     """Set changed columns back where they still hold what the batch wrote; the others are kept and listed."""
     restored: set[str] = set()
-    kept: dict[str, dict[str, str]] = {}
-    for column in changed_columns(batch, kind):
-        for row_id, name, was_set_back in restore_column(batch, kind, column):
+    kept: list[dict[str, str]] = []
+    for field in changed_fields(batch, kind):
+        what = field.name.replace("_", " ")
+        for row_id, name, was_set_back in restore_column(batch, kind, field):
             if was_set_back:
                 restored.add(row_id)
             else:
-                why = f"{column.removesuffix('_id').replace('_', ' ')} has been changed since"
-                kept[f"{row_id} {column}"] = {"what": kind.label, "id": row_id, "label": name, "why": why}
-    return len(restored), list(kept.values())
+                kept.append(
+                    {"what": kind.label, "id": row_id, "label": name, "why": f"{what} has been changed since"}
+                )
+    return len(restored), kept
 
 
-def changed_columns(batch: Batch, kind: Tracked) -> list[str]:
+def changed_fields(batch: Batch, kind: Tracked) -> list[models.Field[Any, Any]]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT jsonb_object_keys(before) FROM jobs_batchitem WHERE user_id = %(user)s"
             " AND batch_id = %(batch)s AND object_type = %(type)s AND after IS NOT NULL",
             scope(batch, kind),
         )
-        known = {field.column for field in kind.model._meta.concrete_fields}
-        return sorted(column for (column,) in cursor.fetchall() if column in known)
+        changed = {column for (column,) in cursor.fetchall()}
+    return [field for field in kind.model._meta.concrete_fields if field.column in changed]
 
 
-def restore_column(batch: Batch, kind: Tracked, column: str) -> list[tuple[str, str, bool]]:
-    """(id, name, whether it was set back) of each row whose column the batch changed and that is still there."""
-    name = connection.ops.quote_name(column)
-    current = f"coalesce(to_jsonb(t.{name}), 'null')"
+def restore_column(batch: Batch, kind: Tracked, field: models.Field[Any, Any]) -> list[tuple[str, str, bool]]:
+    """(id, name, whether it was set back) of each row whose column the batch changed and that is still there.
+
+    `held` compares what the column holds now with what the batch found and what it made of it. Of an object in
+    JSON only the entries that the batch changed count: other batches and people write beside them.
+    """
+    column = quoted(field)
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
@@ -108,20 +117,41 @@ def restore_column(batch: Batch, kind: Tracked, column: str) -> list[tuple[str, 
                 WHERE user_id = %(user)s AND batch_id = %(batch)s AND object_type = %(type)s
                       AND after IS NOT NULL AND jsonb_exists(before, %(column)s)
                 GROUP BY object_id
-            ), held AS (
-                SELECT t.id, {kind.name} AS name, log.was, {current} = log.became AS ours, {current} = log.was AS same
+            ), now AS (
+                SELECT t.*, was, became, coalesce(to_jsonb(t.{column}), 'null') AS holds
                 FROM {kind.table} t JOIN log ON log.object_id = t.id WHERE t.user_id = %(user)s
+            ), held AS (
+                SELECT t.id, {kind.name} AS name, {OBJECT if isinstance(field, models.JSONField) else PLAIN} FROM now t
             ), back AS (
                 UPDATE {kind.table} t
-                SET {name} = (jsonb_populate_record(NULL::{kind.table}, jsonb_build_object(%(column)s::text, held.was))).{name}
-                FROM held WHERE t.id = held.id AND held.ours AND t.user_id = %(user)s
+                SET {column} = (jsonb_populate_record(NULL::{kind.table}, jsonb_build_object(%(column)s::text, held.back))).{column}
+                FROM held WHERE t.id = held.id AND held.ours AND t.user_id = %(user)s AND {possible(field)}
+                RETURNING t.id
             )
-            SELECT id::text, name, ours FROM held WHERE ours OR NOT same
+            SELECT held.id::text, name, back.id IS NOT NULL FROM held LEFT JOIN back ON back.id = held.id
+            WHERE back.id IS NOT NULL OR NOT same
             """,
-            {**scope(batch, kind), "column": column},
+            {**scope(batch, kind), "column": field.column},
         )
         rows: list[tuple[str, str, bool]] = cursor.fetchall()
         return rows
+
+
+PLAIN = "t.was AS back, t.holds = t.became AS ours, t.holds = t.was AS same"
+CHANGED = "jsonb_each(t.was || t.became) e WHERE t.was->e.key IS DISTINCT FROM t.became->e.key"
+OBJECT = f"""
+    (t.holds - ARRAY(SELECT e.key FROM {CHANGED}))
+        || coalesce((SELECT jsonb_object_agg(e.key, t.was->e.key) FROM {CHANGED} AND jsonb_exists(t.was, e.key)), '{{}}')
+        AS back,
+    NOT EXISTS (SELECT 1 FROM {CHANGED} AND t.holds->e.key IS DISTINCT FROM t.became->e.key) AS ours,
+    NOT EXISTS (SELECT 1 FROM {CHANGED} AND t.holds->e.key IS DISTINCT FROM t.was->e.key) AS same"""
+
+
+def possible(field: models.Field[Any, Any]) -> str:
+    """A reference is set back only if it leads somewhere."""
+    if isinstance(field, models.ForeignKey):
+        return f"(held.back = 'null' OR {exists(field, '(held.back #>> ARRAY[]::text[])::uuid')})"
+    return "true"
 
 
 def scope(batch: Batch, kind: Tracked) -> dict[str, Any]:

@@ -24,6 +24,7 @@ class Use:
     """Why a row `t` that a batch made must stay: an SQL condition, and the reason in a person's words.
 
     `heir` is an SQL expression for the batch that the row belongs to from then on; NULL: the person's own.
+    Both may name the batch that is undone: %(batch)s. Without a `why` it goes without saying, and is not listed.
     """
 
     why: str
@@ -38,6 +39,10 @@ class Tracked:
     name: str = "id::text"
     """An SQL expression for what people call the row `t`."""
     plural: str = ""
+    part_of: str = ""
+    """The field that leads to what this row is a part of: where that stays, it stays whole."""
+    renewed: dict[str, str] = field(default_factory=dict)
+    """For columns that must be unique: an SQL expression for another value, when the old one is taken by now."""
     uses: list[Use] = field(default_factory=list)
 
     @property
@@ -53,6 +58,14 @@ class Tracked:
         """Whether rows say which batch made them; others go and come with the row they hang on."""
         return any(f.name == "batch" for f in self.model._meta.concrete_fields)
 
+    @property
+    def whole(self) -> str:
+        """The label of the model that this one is a part of; empty if of none."""
+        if not self.part_of:
+            return ""
+        field = self.model._meta.get_field(self.part_of)
+        return str(field.related_model._meta.label_lower)  # type: ignore[union-attr]
+
 
 tracked: dict[str, Tracked] = {}
 """Parents first: the order in which rows can be inserted; they are deleted in reverse."""
@@ -61,9 +74,17 @@ after_undo: dict[str, Hook] = {}
 """Called in the transaction of an undo, before rows are removed and after, by name."""
 
 
-def track(label: str, *, name: str, plural: str, derived: tuple[str, ...] = ()) -> None:
+def track(
+    label: str,
+    *,
+    name: str,
+    plural: str,
+    derived: tuple[str, ...] = (),
+    part_of: str = "",
+    renewed: dict[str, str] | None = None,
+) -> None:
     """Rows of this model are part of the state. `derived` columns are recomputed, neither logged nor hashed."""
-    tracked[label.lower()] = Tracked(label.lower(), derived, name, plural)
+    tracked[label.lower()] = Tracked(label.lower(), derived, name, plural, part_of, renewed or {})
 
 
 def keep_while(label: str, *uses: Use) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Case, Value, When
@@ -28,17 +29,23 @@ MOST_LISTED = 500
 BY_HAND = Use(
     "you have changed it since",
     "EXISTS (SELECT 1 FROM omnicrm_event e WHERE e.user_id = t.user_id AND e.object_id = t.id"
-    " AND e.actor IN ('web', 'api'))",
+    " AND e.actor IN ('web', 'api') AND NOT EXISTS ("
+    # A deletion that is taken back, now or before, is no change that stands.
+    "SELECT 1 FROM jobs_batch b WHERE b.user_id = e.user_id AND b.id = e.batch_id"
+    " AND (b.state = 'undone' OR b.id = %(batch)s)))",
 )
 LATER_CHANGE = (
     " FROM jobs_batchitem i JOIN jobs_batch b ON b.user_id = i.user_id AND b.id = i.batch_id"
-    " WHERE i.user_id = t.user_id AND i.object_id = t.id AND i.batch_id <> t.batch_id AND b.state <> 'undone'"
+    " WHERE i.user_id = t.user_id AND i.object_id = t.id AND i.batch_id <> t.batch_id"
+    " AND i.batch_id <> %(batch)s AND b.state <> 'undone'"
 )
 CHANGED_LATER = Use(
     "a later change builds on it",
     f"EXISTS (SELECT 1 {LATER_CHANGE})",
     heir=f"(SELECT i.batch_id {LATER_CHANGE} ORDER BY i.seq LIMIT 1)",
 )
+PART = "what it belongs to stays"
+TAKEN_BACK = "the import that brought it has been taken back"
 
 
 class NotUndoable(Exception):
@@ -154,35 +161,106 @@ def take_back(batch: Batch) -> Undone:
         back, kept = restore.restore_columns(batch, kind)
         done.restored += back
         done.keep(kept)
-    for kind in reversed(tracked.values()):
-        if kind.has_batch:
-            remove_created(batch, kind, done)
+    Removal(batch, done).run()
     for hook in after_undo.values():
         hook(batch, memory)
     return done
 
 
-def remove_created(batch: Batch, kind: Tracked, done: Undone) -> None:
-    """Remove what the batch made of this kind; rows that must stay pass to their heir and are listed."""
-    for use in (BY_HAND, CHANGED_LATER, *kind.uses):
-        done.keep(hand_over(batch, kind, use))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"DELETE FROM {kind.table} WHERE user_id = %s AND batch_id = %s", [batch.user_id, batch.pk]
+class Removal:
+    """Removes what a batch made. Rows that must stay pass to their heir and are listed.
+
+    What the batch had deleted is back by now. Some of that may have come from an import that has been undone in
+    the meantime: it goes like the rest of that import, unless a person has worked on it.
+    """
+
+    def __init__(self, batch: Batch, done: Undone) -> None:
+        self.batch, self.done = batch, done
+        self.earlier = undone_before(batch)
+        self.values: dict[str, Any] = {
+            "user": batch.user_id,
+            "batch": batch.pk,
+            "batches": [batch.pk, *self.earlier],
+        }
+        self.kinds = [kind for kind in reversed(tracked.values()) if kind.has_batch]
+
+    def run(self) -> None:
+        for kind in self.kinds:
+            stay = [row for use in (BY_HAND, CHANGED_LATER, *kind.uses) for row in self.hand_over(kind, use)]
+            self.done.keep(stay)
+            if kind.part_of:
+                continue  # until it is known whether the whole stays
+            for part in (one for one in self.kinds if one.whole == kind.label):
+                self.keep_parts(part, [row["id"] for row in stay])
+                self.delete(part)
+            self.delete(kind)
+
+    def hand_over(self, kind: Tracked, use: Use) -> list[dict[str, str]]:
+        """Rows for which `use` holds now belong to its heir; what they are called, and why they stay."""
+        rows = self.execute(
+            f"UPDATE {kind.table} t SET batch_id = {use.heir} WHERE user_id = %(user)s"
+            f" AND batch_id = ANY(%(batches)s) AND {use.condition} RETURNING t.id::text, {kind.name}"
         )
-        if cursor.rowcount:
-            done.removed[kind.plural] = done.removed.get(kind.plural, 0) + cursor.rowcount
+        return [listed(kind, row_id, name, use.why) for row_id, name in rows if use.why]
+
+    def keep_parts(self, part: Tracked, wholes: list[str]) -> None:
+        """What the batch made or claimed for these rows, which stay, stays with them."""
+        column = restore.quoted(part.model._meta.get_field(part.part_of))  # type: ignore[arg-type]
+        whole = tracked[part.whole].table
+        again = self.execute(
+            f"""
+            UPDATE {part.table} t SET {column} = w.id
+            FROM jobs_batchitem i, {whole} w
+            WHERE i.user_id = %(user)s AND i.batch_id = %(batch)s AND i.object_type = %(type)s AND i.object_id = t.id
+              AND w.user_id = %(user)s AND w.id = ANY(%(wholes)s::uuid[]) AND i.after->>%(column)s = w.id::text
+              AND t.user_id = %(user)s AND t.{column} IS NULL
+            RETURNING t.id::text, {part.name}
+            """,
+            type=part.label, wholes=wholes, column=column.strip('"'),
+        )  # fmt: skip
+        self.done.restored -= len(again)
+        made = self.execute(
+            f"""
+            UPDATE {part.table} t SET batch_id = w.batch_id FROM {whole} w
+            WHERE w.user_id = %(user)s AND w.id = ANY(%(wholes)s::uuid[])
+              AND t.user_id = %(user)s AND t.batch_id = ANY(%(batches)s) AND t.{column} = w.id
+            RETURNING t.id::text, {part.name}
+            """,
+            wholes=wholes,
+        )
+        self.done.keep([listed(part, row_id, name, PART) for row_id, name in [*again, *made]])
+
+    def delete(self, kind: Tracked) -> None:
+        mine = f"DELETE FROM {kind.table} t WHERE user_id = %(user)s AND batch_id ="
+        with connection.cursor() as cursor:
+            cursor.execute(f"{mine} %(batch)s", self.values)
+            if cursor.rowcount:
+                self.done.removed[kind.plural] = self.done.removed.get(kind.plural, 0) + cursor.rowcount
+        if self.earlier:
+            gone = self.execute(
+                f"{mine} ANY(%(earlier)s) RETURNING t.id::text, {kind.name}", earlier=self.earlier
+            )
+            self.done.keep([listed(kind, row_id, name, TAKEN_BACK) for row_id, name in gone])
+            self.done.restored -= len(gone)
+
+    def execute(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, {**self.values, **values})
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+            return rows
 
 
-def hand_over(batch: Batch, kind: Tracked, use: Use) -> list[dict[str, str]]:
-    """Rows of this batch for which `use` holds now belong to its heir; what they are called, and why they stay."""
+def undone_before(batch: Batch) -> list[UUID]:
+    """Batches that have been undone since this one deleted rows which they had made."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE {kind.table} t SET batch_id = {use.heir} WHERE user_id = %s AND batch_id = %s"
-            f" AND {use.condition} RETURNING t.id::text, {kind.name}",
+            "SELECT DISTINCT b.id FROM jobs_batchitem i"
+            " JOIN jobs_batch b ON b.user_id = i.user_id AND b.id::text = i.before->>'batch_id'"
+            " WHERE i.user_id = %s AND i.batch_id = %s AND i.after IS NULL AND b.state = 'undone'",
             [batch.user_id, batch.pk],
         )
-        return [
-            {"what": kind.label, "id": row_id, "label": name[:200], "why": use.why}
-            for row_id, name in cursor.fetchall()
-        ]
+        return [batch_id for (batch_id,) in cursor.fetchall()]
+
+
+def listed(kind: Tracked, row_id: str, name: str, why: str) -> dict[str, str]:
+    return {"what": kind.label, "id": row_id, "label": name[:200], "why": why}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from contacts.derived import refresh_contacts
+from contacts.models import Contact, SearchText
 from integrations.approval import approve
 from integrations.plan import start_plan_in_place
 from jobs.foreground import work_until_settled
@@ -32,7 +34,27 @@ def import_file(user: User, path: Path, **options: Any) -> Batch:
 def take_back(batch: Batch) -> Batch:
     with acting_as(batch.user_id):
         start_undo(batch)
-    return work_until_settled(batch)
+    undone = work_until_settled(batch)
+    check_derived(batch.user)
+    return undone
+
+
+def check_derived(user: User) -> None:
+    """What follows from other rows is what they say now, as it would be if it were all recomputed."""
+    found = derived(user)
+    with acting_as(user.pk):
+        refresh_contacts(user.pk, list(Contact.objects.for_user(user).values_list("pk", flat=True)))
+    assert found == derived(user)
+
+
+def derived(user: User) -> tuple[list[Any], list[Any]]:
+    """When each contact was last in touch, and what a search for it looks at."""
+    with acting_as(user.pk):
+        contacts = Contact.objects.for_user(user).order_by("pk")
+        texts = SearchText.objects.for_user(user).order_by("contact")
+        return list(contacts.values_list("pk", "last_interaction_at")), list(
+            texts.values_list("contact", "text", "parts")
+        )
 
 
 def letter(
