@@ -81,6 +81,11 @@ def normalize_email(value: str) -> str:
         return ""
 
 
+def same_spelling(email: str) -> str:
+    """The address as everything here spells it, also one that leads to no person ("root@localhost")."""
+    return normalize_email(email) or email[:254]
+
+
 def normalize_phone(value: str, region: str | None = None) -> str:
     """Return the number in E.164, with ";ext=" where it has an extension; else its digits; else "".
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from contacts.drafts import EventDraft, InteractionDraft, Mention
+from contacts.matching import same_spelling
 from contacts.models import CalendarEvent, ContactIdentity, Interaction, Participant
 from contacts.when import as_moment, calendar_times
 from jobs.models import Batch
@@ -131,10 +132,13 @@ def meeting(draft: EventDraft, own: frozenset[str]) -> InteractionDraft | None:
     if draft.start is None or draft.status.lower() == "cancelled":
         return None
     mentions = [
-        Mention(a.email, a.name, "attendee") for a in draft.attendees if a.email and a.response != "declined"
+        Mention(same_spelling(a.email), a.name, "attendee")
+        for a in draft.attendees
+        if a.email and a.response != "declined"
     ]
     if draft.organizer and draft.organizer.email:
-        mentions.insert(0, Mention(draft.organizer.email, draft.organizer.name, "organizer"))
+        organizer = Mention(same_spelling(draft.organizer.email), draft.organizer.name, "organizer")
+        mentions.insert(0, organizer)
     if not any(mention.email not in own for mention in mentions):
         return None
     start = as_moment(draft.start)

@@ -13,6 +13,7 @@ import structlog
 from django.db import connection
 
 from contacts.drafts import EventDraft, InteractionDraft, Mention, PersonDraft
+from contacts.matching import normalize_email
 from integrations import deciding
 from integrations.mail.bulk import is_role_address
 from integrations.models import SourceFile
@@ -168,4 +169,5 @@ def line_data(draft: Draft) -> dict[str, Any]:
 
 def told(mention: Mention) -> list[str]:
     """[address, name, role, "1" for a mailbox that a person may be behind]."""
-    return [mention.email, mention.name[:200], mention.role, "" if is_role_address(mention.email) else "1"]
+    is_person = normalize_email(mention.email) and not is_role_address(mention.email)
+    return [mention.email, mention.name[:200], mention.role, "1" if is_person else ""]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from contacts.drafts import BadRow, EventDraft, InteractionDraft, Mention
+from contacts.matching import same_spelling
 from contacts.recording import meeting
 from integrations.files import csv, ics, mbox, vcard
 from integrations.mail import bulk, message, reply, threads
@@ -55,8 +56,7 @@ def single(stream: BinaryIO, resume: int, position: int, me: Me) -> Iterator[Ent
 def email_draft(payload: bytes, kind: str, me: Me) -> InteractionDraft:
     """What one message says: who, when, what was newly written."""
     parsed = message.parse(payload)
-    author = parsed.author
-    sent = author is not None and author.email in me.own
+    sent = parsed.author is not None and same_spelling(parsed.author.email) in me.own
     return InteractionDraft(
         kind="email",
         source="email",
@@ -80,7 +80,7 @@ def by_label(parsed: ParsedMessage) -> dict[str, str]:
         for label in line.split(",")
     }
     left_out = next((reason for reason, names in LEFT_OUT.items() if labels & names), "")
-    own = parsed.author.email if parsed.author and labels & SENT else ""
+    own = same_spelling(parsed.author.email) if parsed.author and labels & SENT else ""
     return {"leave_out": left_out, "own_address": own}
 
 
@@ -108,7 +108,7 @@ def mentions(parsed: ParsedMessage) -> list[Mention]:
         ("bcc", parsed.bcc),
     ]
     return [
-        Mention(one.email[:254], one.name, role)
+        Mention(same_spelling(one.email), one.name, role)
         for role, people in by_role
         for one in people
         if one.email and (role != "from" or one.email not in lists)

@@ -265,6 +265,24 @@ def test_the_same_identifier_of_another_author_is_another_message(alice: User, t
         assert rows(alice, Interaction).count() == 2
 
 
+def test_addresses_have_one_spelling(alice: User, tmp_path: Path) -> None:
+    """A person is reached by the address that their mail has, in whatever script; a machine's is nobody's."""
+    path = mailbox(
+        tmp_path / "a.mbox",
+        letter(1, sender="Ada <ada@bücher.example>"),
+        letter(2, sender="Root <root@localhost>"),
+        letter(3, sender="Lit <x@[192.0.2.1]>"),
+    )
+    assert import_file(alice, path).totals["result"]["created"] == 1
+    with acting_as(alice.pk):
+        ada = rows(alice, Contact).get()
+        assert ada.primary_email == "ada@xn--bcher-kva.example"
+        first = rows(alice, Interaction).order_by("occurred_at")[0]
+        assert ada.last_interaction_at == first.occurred_at
+    again = plan(alice, path)
+    assert (again.totals["create"], again.totals["reasons"]) == (0, {"already_here": 3})
+
+
 def test_recording_twice_changes_nothing(alice: User, archive: Path) -> None:
     batch = import_file(alice, archive)
     before = state(alice)
