@@ -71,9 +71,9 @@ def tidy(text: str, limit: int = 200) -> str:
     return " ".join(text.replace("\x00", "").split())[:limit]
 
 
-def name_key(name: str, limit: int = 200) -> str:
-    """The name of a company or a tag as it is compared: case folded, which may make it longer."""
-    return name.casefold()[:limit]
+def key_of(name: str, limit: int = 200) -> str:
+    """How names of companies and tags are compared: tidied and case-folded."""
+    return tidy(name, limit).casefold()[:limit]
 
 
 def sort_name(draft: PersonDraft, name: str) -> str:
@@ -82,21 +82,32 @@ def sort_name(draft: PersonDraft, name: str) -> str:
     return tidy(said).casefold()[:200]
 
 
-def create_people(batch: Batch, drafts: Sequence[PersonDraft], *, source: str) -> list[Contact]:
-    """A new contact for each draft, with its addresses, company, tags and notes, in the caller's transaction."""
-    people = [ready(draft) for draft in drafts]
+def write_people(
+    batch: Batch, lines: Sequence[tuple[Contact | None, PersonDraft]], *, source: str
+) -> list[Contact]:
+    """The contact of each draft, made where there is none yet and added to where there is, in the caller's
+    transaction. Of several who name one number, the first has it."""
+    people = [(contact, ready(draft)) for contact, draft in lines]
+    companies = company_ids(batch, [p.draft.organization for c, p in people if c is None or not c.company_id])
+    made = iter(new_contacts(batch, [p for c, p in people if c is None], companies, source))
+    pairs = [(contact or next(made), person) for contact, person in people]
+    known = [(contact, person) for contact, person in people if contact is not None]
+    changed = fill_blanks(batch, known, companies)
+    changed |= claim_identities(batch, pairs) | add_tags(batch, pairs) | add_notes(batch, pairs)
+    refresh_contacts(batch.user_id, [contact.pk for contact, _ in pairs])
+    note_all(batch, [contact for contact, _ in known if contact.pk in changed], "contact.updated")
+    return [contact for contact, _ in pairs]
+
+
+def new_contacts(
+    batch: Batch, people: Sequence[Person], companies: dict[str, UUID], source: str
+) -> list[Contact]:
     slugs = unique_slugs(batch.user_id, [person.name for person in people])
-    companies = company_ids(batch, [tidy(draft.organization) for draft in drafts])
     contacts = [
         contact_row(batch, person, slug, companies, source)
         for person, slug in zip(people, slugs, strict=True)
     ]
     Contact.unscoped.bulk_create(contacts, batch_size=CHUNK)
-    pairs = list(zip(contacts, people, strict=True))
-    claim_identities(batch, pairs)
-    add_tags(batch, pairs)
-    add_notes(batch, pairs)
-    refresh_contacts(batch.user_id, [contact.pk for contact in contacts])
     note_all(batch, contacts, "contact.created")
     return contacts
 
@@ -113,7 +124,7 @@ def contact_row(batch: Batch, person: Person, slug: str, companies: dict[str, UU
         slug=slug,
         primary_email=person.emails[0] if person.emails else "",
         primary_phone=next(iter(person.phones.values()), ""),
-        company_id=companies.get(name_key(tidy(draft.organization))),
+        company_id=companies.get(key_of(draft.organization)),
         job_title=tidy(draft.title),
         birthday=draft.birthday,
         source=source,
@@ -122,8 +133,8 @@ def contact_row(batch: Batch, person: Person, slug: str, companies: dict[str, UU
 
 
 def company_ids(batch: Batch, names: Iterable[str]) -> dict[str, UUID]:
-    """The company of each name, by its case-folded name; missing ones are made."""
-    wanted = {name_key(name): name for name in names if name}
+    """The company of each name, by the key of the name; missing ones are made."""
+    wanted = {key_of(name): tidy(name) for name in names if tidy(name)}
     rows = Company.objects.for_user(batch.user_id).filter(name_key__in=list(wanted))
     found = dict(rows.values_list("name_key", "id"))
     fresh = [
@@ -136,9 +147,15 @@ def company_ids(batch: Batch, names: Iterable[str]) -> dict[str, UUID]:
     return found
 
 
-def claim_identities(batch: Batch, pairs: Sequence[tuple[Contact, Person]]) -> None:
-    """The people's addresses and numbers lead to them from now on, unless they already lead to somebody."""
-    wanted = {(kind, value): (contact, shown) for contact, p in pairs for kind, value, shown in p.identities}
+def claim_identities(batch: Batch, pairs: Sequence[tuple[Contact, Person]]) -> set[UUID]:
+    """The people's addresses and numbers lead to them from now on, unless they already lead to somebody.
+
+    The contacts that got one.
+    """
+    wanted: dict[tuple[str, str], tuple[Contact, str]] = {}
+    for contact, person in pairs:
+        for kind, value, shown in person.identities:
+            wanted.setdefault((kind, value), (contact, shown))
     rows = ContactIdentity.objects.for_user(batch.user_id).filter(value__in=[value for _, value in wanted])
     known = {(row.kind, row.value): row for row in rows}
     free = [row for key, row in known.items() if key in wanted and row.contact_id is None]
@@ -154,32 +171,53 @@ def claim_identities(batch: Batch, pairs: Sequence[tuple[Contact, Person]]) -> N
         if (kind, value) not in known
     ]
     ContactIdentity.unscoped.bulk_create(fresh, ignore_conflicts=True, batch_size=CHUNK)
+    return {row.contact_id for row in [*free, *fresh] if row.contact_id}
 
 
-def add_tags(batch: Batch, pairs: Sequence[tuple[Contact, Person]]) -> None:
-    wanted = [(contact, tidy(tag, 60)) for contact, person in pairs for tag in person.draft.tags]
-    wanted = [(contact, tag) for contact, tag in wanted if tag]
-    if not wanted:
-        return
-    names = {name_key(tag, 60): tag for _, tag in wanted}
+def add_tags(batch: Batch, pairs: Sequence[tuple[Contact, Person]]) -> set[UUID]:
+    """The tags that the people do not have yet; the contacts that got one."""
+    names = {key_of(tag, 60): tidy(tag, 60) for _, person in pairs for tag in person.draft.tags if tidy(tag)}
+    if not names:
+        return set()
     fresh = [Tag(user_id=batch.user_id, batch=batch, name=names[key], name_key=key) for key in sorted(names)]
     Tag.unscoped.bulk_create(fresh, ignore_conflicts=True, batch_size=CHUNK)
     rows = Tag.objects.for_user(batch.user_id).filter(name_key__in=list(names))
     ids = dict(rows.values_list("name_key", "id"))
-    links = [
-        ContactTag(user_id=batch.user_id, batch=batch, contact=contact, tag_id=ids[name_key(tag, 60)])
-        for contact, tag in wanted
-    ]
-    ContactTag.unscoped.bulk_create(links, ignore_conflicts=True, batch_size=CHUNK)
-
-
-def add_notes(batch: Batch, pairs: Sequence[tuple[Contact, Person]]) -> None:
-    notes = [
-        Note(user_id=batch.user_id, batch=batch, contact=contact, text=person.draft.notes.strip()[:100_000])
+    wanted = {
+        (contact.pk, ids[key_of(tag, 60)]): contact
         for contact, person in pairs
-        if person.draft.notes.strip()
+        for tag in person.draft.tags
+        if tidy(tag)
+    }
+    links = ContactTag.objects.for_user(batch.user_id).filter(contact__in=[pk for pk, _ in wanted])
+    missing = wanted.keys() - set(links.values_list("contact_id", "tag_id"))
+    ContactTag.unscoped.bulk_create(
+        [
+            ContactTag(user_id=batch.user_id, batch=batch, contact_id=pk, tag_id=tag)
+            for pk, tag in sorted(missing)
+        ],
+        ignore_conflicts=True,
+        batch_size=CHUNK,
+    )
+    return {pk for pk, _ in missing}
+
+
+def add_notes(batch: Batch, pairs: Sequence[tuple[Contact, Person]]) -> set[UUID]:
+    """The notes that the people do not have yet; the contacts that got one."""
+    said = [(contact, note_text(person.draft)) for contact, person in pairs if note_text(person.draft)]
+    rows = Note.objects.for_user(batch.user_id).filter(contact__in=[contact for contact, _ in said])
+    have = set(rows.values_list("contact_id", "text"))
+    fresh = [
+        Note(user_id=batch.user_id, batch=batch, contact=contact, text=text)
+        for contact, text in said
+        if (contact.pk, text) not in have
     ]
-    Note.unscoped.bulk_create(notes, batch_size=CHUNK)
+    Note.unscoped.bulk_create(fresh, batch_size=CHUNK)
+    return {note.contact_id for note in fresh}
+
+
+def note_text(draft: PersonDraft) -> str:
+    return draft.notes.strip()[:100_000]
 
 
 def note_all(batch: Batch, contacts: Iterable[Contact], action: str) -> None:
@@ -213,11 +251,11 @@ def additions(contact: Contact, draft: PersonDraft, taken: Collection[tuple[str,
     person = ready(draft)
     tags = {link.tag.name_key for link in contact.contact_tags.all()}
     notes = {row.text for row in contact.notes.all()}
-    text = draft.notes.strip()[:100_000]
+    text = note_text(draft)
     return Additions(
         columns=blanks(contact, person),
         identities=sum((kind, value) not in taken for kind, value, _ in person.identities),
-        tags=sum(name_key(tidy(tag, 60), 60) not in tags for tag in draft.tags if tidy(tag)),
+        tags=sum(key_of(tag, 60) not in tags for tag in draft.tags if tidy(tag)),
         notes=int(bool(text) and text not in notes),
     )
 
@@ -239,25 +277,16 @@ def blanks(contact: Contact, person: Person) -> dict[str, Any]:
     return fills | ({"custom": {**contact.custom, **more}} if more else {})
 
 
-def update_people(batch: Batch, pairs: Sequence[tuple[Contact, PersonDraft]]) -> None:
-    """Add to each contact what its draft knows and it does not, in the caller's transaction."""
-    contacts = [contact for contact, _ in pairs]
-    people = [(contact, ready(draft)) for contact, draft in pairs]
-    companies = company_ids(batch, [tidy(draft.organization) for c, draft in pairs if not c.company_id])
-    with logged_changes(batch, Contact, [c.pk for c in contacts], FILLABLE):
-        for contact, person in people:
-            for column, value in blanks(contact, person).items():
-                setattr(contact, column, companies[name_key(value)] if column == "company_id" else value)
+def fill_blanks(
+    batch: Batch, people: Sequence[tuple[Contact, Person]], companies: dict[str, UUID]
+) -> set[UUID]:
+    """Fill the empty columns of known contacts with what their drafts know; the contacts that got something."""
+    filled = {contact.pk: blanks(contact, person) for contact, person in people}
+    changed = [contact for contact, _ in people if filled[contact.pk]]
+    with logged_changes(batch, Contact, [contact.pk for contact in changed], FILLABLE):
+        for contact in changed:
+            for column, value in filled[contact.pk].items():
+                setattr(contact, column, companies[key_of(value)] if column == "company_id" else value)
             contact.updated_at = timezone.now()  # bulk_update leaves it alone
-        Contact.unscoped.bulk_update(contacts, [*FILLABLE, "updated_at"], batch_size=CHUNK)
-    claim_identities(batch, people)
-    add_tags(batch, people)
-    add_new_notes(batch, people)
-    refresh_contacts(batch.user_id, [contact.pk for contact in contacts])
-    note_all(batch, contacts, "contact.updated")
-
-
-def add_new_notes(batch: Batch, people: Sequence[tuple[Contact, Person]]) -> None:
-    rows = Note.objects.for_user(batch.user_id).filter(contact__in=[contact for contact, _ in people])
-    have = set(rows.values_list("contact_id", "text"))
-    add_notes(batch, [(c, p) for c, p in people if (c.pk, p.draft.notes.strip()[:100_000]) not in have])
+        Contact.unscoped.bulk_update(changed, [*FILLABLE, "updated_at"], batch_size=CHUNK)
+    return {contact.pk for contact in changed}

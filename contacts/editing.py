@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
-from contacts.creating import name_key, sort_name, tidy
+from contacts.creating import key_of, sort_name, tidy
 from contacts.derived import refresh_contacts
 from contacts.drafts import PersonDraft
 from contacts.matching import normalize_email, normalize_phone, split_name
@@ -167,7 +167,7 @@ def company_named(user: User, name: str) -> Company | None:
     if not name:
         return None
     company, _ = Company.objects.for_user(user).get_or_create(
-        name_key=name_key(name), defaults={"user": user, "name": name}
+        name_key=key_of(name), defaults={"user": user, "name": name}
     )
     return company
 
@@ -176,7 +176,7 @@ def set_tags(user: User, contact: Contact, names: Iterable[str]) -> bool:
     """The contact has exactly these tags from now on; whether that changed anything."""
     wanted: dict[str, str] = {}
     for name in filter(None, (tidy(name, 60) for name in names)):
-        wanted.setdefault(name_key(name, 60), name)
+        wanted.setdefault(key_of(name, 60), name)
     links = ContactTag.objects.for_user(user).filter(contact=contact)
     have = set(links.values_list("tag__name_key", flat=True))
     links.filter(tag__name_key__in=have - wanted.keys()).delete()

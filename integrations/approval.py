@@ -9,6 +9,8 @@ from django.core.files.storage import default_storage
 from django.db import connection, transaction
 from django.utils import timezone
 
+from integrations import people
+from integrations.deciding import SUPPRESSED
 from integrations.models import SourceFile
 from integrations.plan import MATCHER, source_file
 from integrations.readers import NORMALIZER
@@ -17,27 +19,39 @@ from jobs.queue import enqueue
 from omnicrm.acting import current_actor
 from omnicrm.events import note
 
-# Rows that are not as the plan found them: what it would create is there, what it would change is changed or gone.
-CHANGED = """
-SELECT count(*) FROM jobs_planitem t
-WHERE t.user_id = %(user)s AND t.batch_id = %(batch)s AND (
-    (t.outcome = 'create' AND t.kind NOT IN ('person', 'event') AND EXISTS (
-        SELECT 1 FROM contacts_interaction i WHERE i.user_id = t.user_id AND i.source_key = t.external_id))
-    OR (t.outcome = 'create' AND t.kind = 'event' AND EXISTS (
-        SELECT 1 FROM contacts_calendarevent e WHERE e.user_id = t.user_id
-        AND e.ical_uid || '|' || e.recurrence_id = t.external_id))
-    OR (t.outcome = 'create' AND t.kind = 'person' AND EXISTS (
-        SELECT 1 FROM contacts_contactidentity y WHERE y.user_id = t.user_id AND y.kind = 'email'
-        AND y.value IN (SELECT lower(jsonb_array_elements_text(t.data->'draft'->'emails'))) AND y.contact_id IS NOT NULL))
-    OR (t.reason = 'already_here' AND t.kind NOT IN ('person', 'event') AND NOT EXISTS (
-        SELECT 1 FROM contacts_interaction i WHERE i.user_id = t.user_id AND i.id = t.target))
-    OR (t.outcome = 'update' AND NOT EXISTS (
-        SELECT 1 FROM contacts_contact c WHERE c.user_id = t.user_id AND c.id = t.target
-        AND c.updated_at = t.target_updated_at))
-    OR (t.outcome = 'create' AND NOT %(include)s AND EXISTS (
-        SELECT 1 FROM contacts_suppression s WHERE s.user_id = t.user_id AND s.scope = 'item'
-        AND s.source IN ('', %(source)s) AND s.key = t.external_id))
-)
+# Lines for which the data is not as the plan found it: what it would make is there by now or unwanted, what it
+# counts on is gone or another.
+EMAILS = "SELECT jsonb_array_elements_text(t.data->'emails')"
+HELD = "EXISTS (SELECT 1 FROM contacts_interaction i WHERE i.user_id = t.user_id AND i.source_key = t.external_id)"
+ENTERED = """EXISTS (SELECT 1 FROM contacts_calendarevent v
+    WHERE v.user_id = t.user_id AND v.ical_uid || '|' || v.recurrence_id = t.external_id)"""
+KEPT_AWAY = f"EXISTS (SELECT 1 FROM contacts_suppression s WHERE {SUPPRESSED})"
+KNOWN = f"""
+EXISTS (SELECT 1 FROM contacts_contactidentity y
+    WHERE y.user_id = t.user_id AND y.kind = 'email' AND y.value IN ({EMAILS}) AND y.contact_id IS NOT NULL)
+OR EXISTS (SELECT 1 FROM contacts_ownaddress o
+    WHERE o.user_id = t.user_id AND o.value IN ({EMAILS}) AND NOT jsonb_exists(b.options->'own', o.value))
+OR EXISTS (SELECT 1 FROM contacts_suppression s
+    WHERE s.user_id = t.user_id AND s.source IN ('', %(source)s) AND s.scope IN ('address', 'domain')
+    AND s.key IN (SELECT unnest(ARRAY[e, split_part(e, '@', 2)]) FROM ({EMAILS}) said (e)))
+OR EXISTS (SELECT 1 FROM integrations_rawevent r JOIN integrations_provenance v
+    ON v.user_id = r.user_id AND v.raw_event_id = r.id AND v.contact_id IS NOT NULL
+    WHERE r.user_id = t.user_id AND r.external_id = t.external_id)
+"""
+CHANGED = f"""
+SELECT count(*) FROM jobs_planitem t JOIN jobs_batch b ON b.user_id = t.user_id AND b.id = t.batch_id
+WHERE t.user_id = %(user)s AND t.batch_id = %(batch)s AND CASE
+    WHEN t.outcome = 'create' THEN
+        {KEPT_AWAY} OR CASE t.kind WHEN 'person' THEN {KNOWN} WHEN 'event' THEN {ENTERED} ELSE {HELD} END
+    WHEN t.outcome = 'update' THEN NOT EXISTS (
+        SELECT 1 FROM contacts_contact c
+        WHERE c.user_id = t.user_id AND c.id = t.target AND c.updated_at = t.target_updated_at)
+    WHEN t.reason = 'already_here' THEN NOT EXISTS (
+        SELECT 1 FROM contacts_interaction i WHERE i.user_id = t.user_id AND i.id = t.target
+        UNION ALL SELECT 1 FROM contacts_calendarevent v WHERE v.user_id = t.user_id AND v.id = t.target
+        UNION ALL SELECT 1 FROM contacts_contact c WHERE c.user_id = t.user_id AND c.id = t.target)
+    WHEN t.reason = 'undone' THEN NOT {KEPT_AWAY}
+END
 """
 
 
@@ -94,7 +108,8 @@ def changed_rows(batch: Batch, file: SourceFile) -> int:
     }
     with connection.cursor() as cursor:
         cursor.execute(CHANGED, values)
-        return int(cursor.fetchone()[0])
+        changed = int(cursor.fetchone()[0])
+    return changed or people.no_longer_true(batch)
 
 
 def steps(batch: Batch) -> int:

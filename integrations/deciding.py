@@ -41,14 +41,20 @@ FROM (
 ) n WHERE {mine} AND t.id = n.id AND n.nth > 1
 """
 
+# The line `t` is kept away by `s`: taken back before, unless that is asked for again, or ignored for good.
 SUPPRESSED = """
-UPDATE jobs_planitem t SET outcome = 'skip', reason = CASE s.scope WHEN 'item' THEN s.reason ELSE 'ignored' END
-FROM contacts_suppression s
-WHERE {mine} AND t.outcome = 'create' AND s.user_id = %(user)s AND s.source IN ('', %(source)s) AND (
+s.user_id = t.user_id AND s.source IN ('', %(source)s) AND s.scope IN ('item', 'address', 'domain')
+AND s.key IN (t.external_id, t.data->>'from', split_part(t.data->>'from', '@', 2))
+AND NOT (s.reason = 'undone' AND %(include)s) AND (
     (s.scope = 'item' AND s.key = t.external_id)
     OR (s.reason = 'ignored' AND s.scope = 'address' AND s.key = t.data->>'from')
     OR (s.reason = 'ignored' AND s.scope = 'domain' AND s.key = split_part(t.data->>'from', '@', 2))
 )
+"""
+
+LEFT_OUT = f"""
+UPDATE jobs_planitem t SET outcome = 'skip', reason = CASE s.scope WHEN 'item' THEN s.reason ELSE 'ignored' END
+FROM contacts_suppression s WHERE {{mine}} AND t.outcome = 'create' AND {SUPPRESSED}
 """
 
 ALREADY_HERE = """
@@ -71,12 +77,10 @@ MINE = "t.user_id = %(user)s AND t.batch_id = %(batch)s"
 def decide(batch: Batch) -> None:
     """Settle the outcome of every line, in the caller's transaction, and add a line for each new person."""
     values: dict[str, Any] = {"user": batch.user_id, "batch": batch.pk, "source": batch.files.get().source}
-    steps = [OTHER_MESSAGE, REPEATED, ALREADY_HERE, EVENT_HERE]
-    if not batch.options["include_suppressed"]:
-        steps.append(SUPPRESSED)
+    values["include"] = batch.options["include_suppressed"]
     with connection.cursor() as cursor:
         cursor.execute("SELECT omnicrm_fresh_statistics('jobs_planitem')")
-        for step in steps:
+        for step in (OTHER_MESSAGE, REPEATED, ALREADY_HERE, EVENT_HERE, LEFT_OUT):
             cursor.execute(step.format(mine=MINE), values)
     people.decide(batch)
 

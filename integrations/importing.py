@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Q
 
-from contacts.creating import create_people, update_people
+from contacts.creating import write_people
 from contacts.derived import refresh_after_batch
 from contacts.drafts import PersonDraft
 from contacts.models import Contact, OwnAddress, Suppression
@@ -118,14 +118,14 @@ def begin(batch: Batch) -> None:
 
 def make_people(batch: Batch, items: Sequence[PlanItem]) -> dict[UUID, Contact]:
     """The contact of each line, made or added to."""
-    drafts = {item.pk: person_of(batch, item) for item in items}
-    new = [item for item in items if item.outcome == "create"]
-    made = create_people(batch, [drafts[item.pk] for item in new], source="import")
     known = Contact.objects.for_user(batch.user_id).in_bulk([item.target for item in items if item.target])
-    changed = [item for item in items if item.outcome == "update" and item.target in known]
-    update_people(batch, [(known[item.target], drafts[item.pk]) for item in changed if item.target])
     there = {item.pk: known[item.target] for item in items if item.target in known and item.target}
-    return there | {item.pk: contact for item, contact in zip(new, made, strict=True)}
+    lines = [
+        item for item in items if item.outcome == "create" or (item.outcome == "update" and item.pk in there)
+    ]
+    drafts = [(there.get(item.pk), person_of(batch, item)) for item in lines]
+    contacts = write_people(batch, drafts, source="import")
+    return there | {item.pk: contact for item, contact in zip(lines, contacts, strict=True)}
 
 
 def person_of(batch: Batch, item: PlanItem) -> PersonDraft:
@@ -203,7 +203,7 @@ def lift_suppressions(batch: Batch, file: SourceFile, keys: Sequence[str]) -> No
     """What the person asked back is no longer kept away."""
     if batch.options["include_suppressed"]:
         rows = Suppression.objects.for_user(batch.user_id).filter(scope=Suppression.Scope.ITEM, key__in=keys)
-        rows.filter(source__in=["", file.source]).delete()
+        rows.filter(source__in=["", file.source], reason=Suppression.UNDONE).delete()
 
 
 @when_finished("file_import")

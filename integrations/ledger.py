@@ -14,7 +14,7 @@ from jobs.models import Batch, PlanItem
 COUNTS = """
 SELECT coalesce(CASE
         WHEN r.verdict = 'kept' AND t.outcome = 'skip' THEN 'skipped:' || t.reason
-        WHEN r.verdict IS NOT NULL THEN r.verdict
+        WHEN r.verdict <> 'pending' THEN r.verdict
         WHEN t.outcome = 'skip' THEN 'skipped:' || t.reason
         WHEN t.outcome = 'fail' THEN 'failed:' || t.reason
     END, CASE WHEN b.state IN ('cancelled', 'failed') THEN 'skipped:' || b.state

@@ -7,14 +7,16 @@ wrote to. From meetings: those invited, unless it was a crowd. From cards and ta
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
-from contacts.creating import additions, ready
+from contacts.creating import additions, ready, unique
 from contacts.drafts import PersonDraft
 from contacts.matching import split_name
-from contacts.models import Contact, ContactIdentity
+from contacts.models import Contact, ContactIdentity, Suppression
 from integrations.sources import Me, dump, load
 from jobs.models import Batch, PlanItem
 
@@ -96,7 +98,13 @@ def met_line(batch: Batch, seq: int, email: str, name: str | None, count: int) -
         kind="person",
         external_id=f"email:{email}",
         outcome="create",
-        data={"name": ready(draft).name, "email": email, "count": count, "draft": json.loads(dump(draft))},
+        data={
+            "name": ready(draft).name,
+            "email": email,
+            "emails": [email],
+            "count": count,
+            "draft": json.loads(dump(draft)),
+        },
     )
 
 
@@ -112,51 +120,102 @@ def person_named(email: str, name: str) -> PersonDraft:
 
 
 def decide_cards(batch: Batch) -> None:
-    """Cards and rows: two about one person are one; one about a known contact adds to them or says nothing new."""
-    me = Me(frozenset(batch.options["own"]), batch.created_at)
+    """Cards and rows: those about one person are one line; one about a known contact adds to them or says nothing."""
     rows = PlanItem.objects.for_user(batch.user_id).filter(
         batch=batch, kind="person", outcome="create", seq__lt=FIRST_SEQ
     )
     items = list(rows.order_by("seq"))
-    drafts = {item.pk: load(json.dumps(item.data["draft"]).encode(), "person", me) for item in items}
-    others = [item for item in items if not skip_own(item, drafts[item.pk], me)]
-    merged = merge_repeated(others, drafts)
-    for start in range(0, len(merged), CHUNK):
-        match_known(batch, merged[start : start + CHUNK], drafts)
+    drafts = {item.pk: draft_of(batch, item) for item in items}
+    own = frozenset(batch.options["own"])
+    others = [item for item in items if not skip_own(item, drafts[item.pk], own)]
+    known = Known(batch, others, drafts)
+    groups = about_one(others, known)
+    for same in groups:
+        merge(same, drafts)
+    taken = set(known.leads)
+    for start in range(0, len(groups), CHUNK):
+        match_known(batch, groups[start : start + CHUNK], drafts, known, taken)
     decided = ["outcome", "reason", "target", "target_updated_at", "data"]
     PlanItem.unscoped.bulk_update(items, decided, batch_size=CHUNK)
 
 
-def skip_own(item: PlanItem, draft: Any, me: Me) -> bool:
+def draft_of(batch: Batch, item: PlanItem) -> PersonDraft:
+    """What a line says of a person."""
+    me = Me(frozenset(batch.options["own"]), batch.created_at)
+    draft = load(json.dumps(item.data["draft"]).encode(), "person", me)
+    assert isinstance(draft, PersonDraft)
+    return draft
+
+
+def skip_own(item: PlanItem, draft: PersonDraft, own: frozenset[str]) -> bool:
     """The user's own card is no contact."""
-    own = bool(draft.emails) and all(email in me.own for email in ready(draft).emails)
-    if own:
+    emails = ready(draft).emails
+    if is_own := bool(emails) and own.issuperset(emails):
         item.outcome, item.reason = "skip", "yourself"
-    return own
+    return is_own
 
 
-def merge_repeated(items: list[PlanItem], drafts: dict[Any, Any]) -> list[PlanItem]:
-    """A later card that shares an address with an earlier one gives it what it knows, and is skipped."""
-    owner: dict[str, PlanItem] = {}
-    kept = []
+class Known:
+    """What the user's data knows of the people in these lines."""
+
+    def __init__(self, batch: Batch, items: Sequence[PlanItem], drafts: Mapping[UUID, PersonDraft]) -> None:
+        people = {item.pk: ready(drafts[item.pk]) for item in items}
+        values = {value for person in people.values() for _, value, _ in person.identities}
+        rows = ContactIdentity.objects.for_user(batch.user_id).filter(value__in=values)
+        self.emails = {pk: person.emails for pk, person in people.items()}
+        self.leads = {(row.kind, row.value): row.contact_id for row in rows if row.contact_id}
+        self.before = brought_before(batch, items)
+        self.unwanted = unwanted(batch, values)
+
+    def contacts_of(self, item: PlanItem) -> list[UUID]:
+        """Whom we know by one of their addresses; else whom we brought before from this very row."""
+        emails = [("email", email) for email in self.emails[item.pk]]
+        before = self.before.get(item.external_id)
+        return [self.leads[key] for key in emails if key in self.leads] or ([before] if before else [])
+
+    def contact_of(self, same: Sequence[PlanItem]) -> UUID | None:
+        return next((contact for item in same for contact in self.contacts_of(item)), None)
+
+    def why_not(self, same: Sequence[PlanItem]) -> str:
+        """Why this person should not be made; empty if they may."""
+        emails = [email for item in same for email in self.emails[item.pk]]
+        keys = [key for email in emails for key in (email, email.partition("@")[2])]
+        return next((self.unwanted[key] for key in keys if key in self.unwanted), "")
+
+
+def about_one(items: Sequence[PlanItem], known: Known) -> list[list[PlanItem]]:
+    """The lines of each person: those that share an address or a known contact, directly or through others."""
+    leader: dict[Any, Any] = {}
+
+    def first(key: Any) -> Any:
+        while leader.setdefault(key, key) != key:
+            leader[key] = key = leader[leader[key]]
+        return key
+
     for item in items:
-        emails = ready(drafts[item.pk]).emails
-        first = next((owner[email] for email in emails if email in owner), None)
-        if first is None:
-            kept.append(item)
-        else:
-            absorb(drafts[first.pk], drafts[item.pk])
-            first.data["draft"] = json.loads(dump(drafts[first.pk]))
-            item.outcome, item.reason = "skip", "same_person"
-        for email in emails:
-            owner.setdefault(email, first or item)
-    return kept
+        for key in (*known.emails[item.pk], *known.contacts_of(item)):
+            leader[first(key)] = first(item.pk)
+    groups: dict[Any, list[PlanItem]] = {}
+    for item in items:
+        groups.setdefault(first(item.pk), []).append(item)
+    return list(groups.values())
+
+
+def merge(same: Sequence[PlanItem], drafts: Mapping[UUID, PersonDraft]) -> None:
+    """The first line about one person says what all of them know; the others are skipped."""
+    first, *others = same
+    for other in others:
+        absorb(drafts[first.pk], drafts[other.pk])
+        other.outcome, other.reason = "skip", "same_person"
+    first.data["draft"] = json.loads(dump(drafts[first.pk]))
+    first.data["emails"] = ready(drafts[first.pk]).emails
 
 
 def absorb(into: PersonDraft, other: PersonDraft) -> None:
-    for name in ("given_name", "family_name", "organization", "title", "birthday", "notes"):
+    for name in ("given_name", "family_name", "organization", "title", "birthday"):
         if not getattr(into, name):
             setattr(into, name, getattr(other, name))
+    into.notes = "\n\n".join(unique(note.strip() for note in (into.notes, other.notes)))
     for name in ("emails", "phones", "tags"):
         getattr(into, name).extend(
             value for value in getattr(other, name) if value not in getattr(into, name)
@@ -164,35 +223,68 @@ def absorb(into: PersonDraft, other: PersonDraft) -> None:
     into.custom = {**other.custom, **into.custom}
 
 
-def match_known(batch: Batch, items: list[PlanItem], drafts: dict[Any, Any]) -> None:
-    """Whom we know by one of their addresses, or by name and number; whom we brought before from this very row."""
-    identities = [identity for item in items for identity in ready(drafts[item.pk]).identities]
-    rows = ContactIdentity.objects.for_user(batch.user_id).filter(
-        value__in=[value for _, value, _ in identities]
-    )
-    leads = {(row.kind, row.value): row.contact_id for row in rows if row.contact_id}
-    before = brought_before(batch, items)
-    found = {item.pk: known_id(drafts[item.pk], leads, before.get(item.external_id)) for item in items}
-    contacts = Contact.objects.for_user(batch.user_id).prefetch_related(
-        "contact_tags__tag", "notes", "company"
-    )
-    known = contacts.in_bulk([pk for pk in found.values() if pk])
-    for item in items:
-        contact = known.get(found[item.pk]) if found[item.pk] else None
+def match_known(
+    batch: Batch,
+    groups: Sequence[Sequence[PlanItem]],
+    drafts: Mapping[UUID, PersonDraft],
+    known: Known,
+    taken: set[tuple[str, str]],
+) -> None:
+    """What each line adds to whom we know. `taken`: the identities that lead to somebody when its turn comes."""
+    found = {same[0].pk: known.contact_of(same) for same in groups}
+    contacts = with_parts(batch, [pk for pk in found.values() if pk])
+    for same in groups:
+        item = same[0]
+        lead = found[item.pk]
+        contact = contacts.get(lead) if lead else None
         if contact is not None:
-            new = additions(contact, drafts[item.pk], leads)
+            new = additions(contact, drafts[item.pk], taken)
             item.outcome, item.reason = ("update", "") if new else ("skip", "already_here")
             item.target, item.target_updated_at = contact.pk, contact.updated_at
             item.data["adds"] = new.names()
+        elif why := known.why_not(same):
+            item.outcome, item.reason = "skip", why
+        if item.outcome != "skip":
+            taken |= identities(drafts[item.pk])
 
 
-def known_id(draft: Any, leads: dict[tuple[str, str], Any], before: Any) -> Any:
-    person = ready(draft)
-    by_email = next((leads["email", email] for email in person.emails if ("email", email) in leads), None)
-    return by_email or before
+def identities(draft: PersonDraft) -> set[tuple[str, str]]:
+    return {(kind, value) for kind, value, _ in ready(draft).identities}
 
 
-def brought_before(batch: Batch, items: list[PlanItem]) -> dict[str, Any]:
+def no_longer_true(batch: Batch) -> int:
+    """How many lines would not add what they say to whom they name, as the data is now."""
+    rows = PlanItem.objects.for_user(batch.user_id).filter(batch=batch, kind="person", seq__lt=FIRST_SEQ)
+    if not rows.filter(outcome="update").exists():
+        return 0
+    items = list(rows.filter(outcome__in=["create", "update"]).order_by("seq"))
+    drafts = {item.pk: draft_of(batch, item) for item in items}
+    contacts = with_parts(batch, [item.target for item in items if item.target])
+    taken, wrong = set(Known(batch, items, drafts).leads), 0
+    for item in items:
+        if item.target:
+            contact = contacts.get(item.target)
+            new = contact and additions(contact, drafts[item.pk], taken).names()
+            wrong += new != item.data["adds"]
+        taken |= identities(drafts[item.pk])
+    return wrong
+
+
+def with_parts(batch: Batch, ids: Sequence[UUID]) -> dict[UUID, Contact]:
+    rows = Contact.objects.for_user(batch.user_id)
+    return rows.prefetch_related("contact_tags__tag", "notes", "company").in_bulk(ids)
+
+
+def unwanted(batch: Batch, emails: Collection[str]) -> dict[str, str]:
+    """Addresses and domains of which no person is to be made, and why: deleted, ignored, erased."""
+    keys = {key for email in emails for key in (email, email.partition("@")[2])}
+    rows = Suppression.objects.for_user(batch.user_id).filter(
+        scope__in=["address", "domain"], key__in=keys, source__in=["", batch.files.get().source]
+    )
+    return dict(rows.order_by("reason").values_list("key", "reason"))
+
+
+def brought_before(batch: Batch, items: Sequence[PlanItem]) -> dict[str, UUID]:
     """The contact that the same row of an earlier import stands for, in whatever file it was."""
     with connection.cursor() as cursor:
         cursor.execute(

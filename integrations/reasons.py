@@ -24,6 +24,9 @@ REASONS = {
     "undone": Reason(
         "Taken back before", "You undid this import once, so it stays away until you ask for it."
     ),
+    "deleted": Reason(
+        "Deleted by you", "You deleted this person. To have them back, undo that deletion on its page."
+    ),
     "erased": Reason("Erased", "You had this erased for good."),
     "ignored": Reason("Ignored address", "You said that this address or domain should be ignored."),
     "spam": Reason("Spam", "Your mail program had filed it under spam."),

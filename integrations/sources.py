@@ -66,7 +66,7 @@ def draft_id(draft: Draft, payload: bytes) -> str:
     if isinstance(draft, InteractionDraft):
         return draft.source_key[:255]
     if isinstance(draft, EventDraft):
-        return f"{draft.uid[:200]}|{draft.recurrence_id[:40]}"
+        return f"{draft.uid[:255]}|{draft.recurrence_id[:40]}"
     return f"person:{hashlib.sha256(payload).hexdigest()[:40]}"
 
 
