@@ -49,7 +49,7 @@ class Handed:
 
 def start_plan(user: User, uploaded: File[Any], *, options: dict[str, Any] | None = None) -> Batch:
     """Store an upload and plan its import, by a job. Raises Refused. Opens its own transaction."""
-    name = Path(uploaded.name or "file").name[:200]
+    name = shown_name(uploaded.name or "")
     kind = refuse_or_kind(Handed(name, uploaded.size, head_of(uploaded)), (options or {}).get("kind", "auto"))
     stored_as = default_storage.save(f"uploads/{user.pk}/{uuid4().hex}.{kind}", uploaded)
     try:
@@ -66,18 +66,39 @@ def start_plan(user: User, uploaded: File[Any], *, options: dict[str, Any] | Non
 
 def start_plan_in_place(user: User, path: Path, *, options: dict[str, Any] | None = None) -> Batch:
     """Plan the import of a file that stays where it is, as the commands do. Raises Refused."""
+    place = path.resolve()
     try:
         with path.open("rb") as stream:
-            handed = Handed(path.name[:200], path.stat().st_size, stream.read(kinds.HEAD))
+            if not is_text(str(place)):  # a name that the database cannot keep, so a copy
+                return start_plan(user, File(stream, path.name), options=options)
+            handed = Handed(shown_name(path.name), path.stat().st_size, stream.read(kinds.HEAD))
             kind = refuse_or_kind(handed, (options or {}).get("kind", "auto"), stored=False)
             stream.seek(0)
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise Refused(f"{path} cannot be read: {error.strerror}. Check the name and the rights.") from error
+        sentence = f"{shown_name(path.name)} cannot be read: {error.strerror}. Check the name and the rights."
+        raise Refused(sentence) from error
     file = SourceFile(
-        user=user, name=handed.name, kind=kind, size=handed.size, sha256=digest, path=str(path.resolve())
+        user=user, name=handed.name, kind=kind, size=handed.size, sha256=digest, path=str(place)
     )
     return plan_file(user, file, options or {})
+
+
+def shown_name(name: str) -> str:
+    """The last part of a file's name, for people to read: without what cannot be stored or turns a line around."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    printable = last.encode("utf-8", "replace").decode()
+    stem, dot, ending = "".join(char for char in printable if char.isprintable()).rpartition(".")
+    return f"{stem[:180]}{dot}{ending[:20]}".strip() or "file"
+
+
+def is_text(path: str) -> bool:
+    """Whether a path is readable text; on Linux it may be any bytes."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def head_of(uploaded: File[Any]) -> bytes:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 
 from contacts.models import Contact, Note, Task
@@ -41,6 +44,7 @@ def test_a_plan_writes_nothing(alice: User, archive: Path) -> None:
         "warnings": [],
         "estimate_seconds": 1,
         "size": archive.stat().st_size,
+        "headline": "This would add 1 person and 2 e-mails; 1 is left out.",
         "next": f"Approve it on /batches/{batch.pk}/, or run this with --yes.",
     }
     assert len(batch.plan_hash) == 64
@@ -50,7 +54,11 @@ def test_an_import_is_carried_out_and_taken_back(alice: User, archive: Path) -> 
     told = run("import_file", str(archive), *ALICE, "--yes")
     batch_id = told.pop("batch_id")
     done = {"created": 1, "updated": 0, "skipped": 1, "failed": 0, "errors": []}
-    assert told == {"exit": 0, "state": "done", "interactions": 2, "events": 0, **done}
+    words = {
+        "headline": "Added 1 person and 2 e-mails; 1 left out.",
+        "next": f"To take it back, run: manage.py undo_batch {batch_id}",
+    }
+    assert told == {"exit": 0, "state": "done", "interactions": 2, "events": 0, **done, **words}
 
     status = run("batch_status", batch_id)
     keys = ("exit", "batch_id", "kind", "state", "percent", "error")
@@ -77,6 +85,45 @@ def test_an_import_is_carried_out_and_taken_back(alice: User, archive: Path) -> 
     assert run("undo_batch", batch_id)["error"].endswith(
         "It is taken back already; there is nothing left to do."
     )
+
+
+def spoken(*arguments: str) -> str:
+    """What the command says to a person."""
+    out = StringIO()
+    call_command("import_file", *arguments, *ALICE, stdout=out)
+    return out.getvalue()
+
+
+def test_a_person_reads_the_plan_and_the_result_in_words(alice: User, archive: Path) -> None:
+    planned, done = spoken(str(archive)), spoken(str(archive), "--yes")
+    with acting_as(alice.pk):
+        first, second = Batch.objects.for_user(alice).order_by("created_at")
+    assert planned == (
+        "This would add 1 person and 2 e-mails; 1 is left out.\n"
+        "        1  Twice in this file. The same message stands in the file more than once; it counts once.\n"
+        f"Approve it on /batches/{first.pk}/, or run this with --yes.\n"
+    )
+    assert done == (
+        f"Added 1 person and 2 e-mails; 1 left out.\nTo take it back, run: manage.py undo_batch {second.pk}\n"
+    )
+
+
+def test_several_files_are_told_one_by_one(alice: User, archive: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.mbox"
+    broken.write_text("From x@example.com Mon Jan  5 10:00:00 2026\n\n\n" + letter(9))
+    first, second = spoken(str(archive), str(broken), "--yes").split("\n\n")
+    assert first.startswith(f"{archive}:\nAdded 1 person and 2 e-mails; 1 left out.\nTo take it back")
+    assert second.startswith(f"{broken}:\nAdded 1 e-mail; 1 could not be read.\n  Entry 1: ")
+
+
+def test_a_name_that_is_no_text(alice: User, archive: Path) -> None:
+    """A name from an old disk, in another character set."""
+    path = Path(os.fsdecode(os.fsencode(archive.parent) + b"/caf\xe9.mbox"))
+    path.write_bytes(archive.read_bytes())
+    told = run("import_file", str(path), *ALICE, "--yes")
+    assert (told["exit"], told["state"], told["interactions"]) == (0, "done", 2)
+    with acting_as(alice.pk):
+        assert Batch.objects.for_user(alice).get().title == "caf?.mbox"
 
 
 def test_what_an_undo_keeps_is_listed(alice: User, archive: Path) -> None:

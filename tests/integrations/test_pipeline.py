@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections import Counter
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.core.files.base import ContentFile
 from django.db import connection
 
 from contacts.drafts import InteractionDraft
@@ -26,7 +28,7 @@ from contacts.recording import record
 from integrations.approval import Stale, approve
 from integrations.ledger import ledger
 from integrations.models import Provenance, RawEvent
-from integrations.plan import Refused, start_plan_in_place
+from integrations.plan import Refused, start_plan, start_plan_in_place
 from jobs.models import Batch, BatchItem, Job, JobEvent, PlanItem
 from jobs.restore import state_hash
 from jobs.undo import preview
@@ -332,6 +334,29 @@ def test_cards_make_people_and_add_to_them(alice: User, tmp_path: Path) -> None:
     with acting_as(alice.pk):
         assert not rows(alice, Company).exists()
     take_back(known)
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("../../etc/mail.mbox", "mail.mbox"),
+        ("C:\\Users\\alice\\mail.mbox", "mail.mbox"),
+        ("nul\x00.mbox", "nul.mbox"),
+        ("\u202ea.xobm.mbox", "a.xobm.mbox"),
+        ("two\nlines.mbox", "twolines.mbox"),
+        ("x" * 4096 + ".mbox", "x" * 180 + ".mbox"),
+        ("caf\udce9.mbox", "caf?.mbox"),
+        ("\u202e", "file"),
+    ],
+)
+def test_names_of_uploads_are_only_shown(alice: User, given: str, shown: str) -> None:
+    upload = ContentFile(letter(1).encode())
+    upload.name = given
+    batch = start_plan(alice, upload)
+    with acting_as(alice.pk):
+        file = batch.files.get()
+    assert (batch.title, file.name) == (shown, shown)
+    assert re.fullmatch(rf"uploads/{alice.pk}/[0-9a-f]{{32}}\.mbox", file.stored_as)
 
 
 def test_refused_files_change_nothing(alice: User, tmp_path: Path, settings: Any) -> None:

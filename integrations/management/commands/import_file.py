@@ -10,7 +10,9 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from integrations.approval import Stale, approve
+from integrations.headline import headline
 from integrations.plan import Refused, start_plan_in_place
+from integrations.reasons import counted
 from integrations.summary import plan_summary, result_summary
 from jobs.foreground import work_until_settled
 from jobs.models import Batch
@@ -40,6 +42,8 @@ class Command(JsonCommand):
     def run(self, *, paths: list[Path], user: str, yes: bool, **options: Any) -> Result:
         owner = user_by_email(user)
         for path in paths:
+            if path.is_dir():
+                refuse(f"{path} is a folder. Name the files in it.", BAD_ARGUMENTS)
             if not path.is_file():
                 refuse(f"There is no file {path}. Check the name.", BAD_ARGUMENTS)
         chosen = {key: options[key] for key in ("kind", "people", "include_suppressed")}
@@ -59,16 +63,23 @@ class Command(JsonCommand):
         if not yes:
             return {
                 **plan_summary(batch),
+                "headline": headline(batch),
                 "next": f"Approve it on /batches/{batch.pk}/, or run this with --yes.",
             }
+        self.say(headline(batch))
         with acting_as(owner.pk):
             try:
                 approve(batch, batch.plan_hash)
             except Stale as stale:
                 refuse(str(stale))
         batch = work_until_settled(batch, tell=self.tell)
+        self.say("")
         with acting_as(owner.pk):
-            return result_summary(batch)
+            return {
+                **result_summary(batch),
+                "headline": headline(batch),
+                "next": f"To take it back, run: manage.py undo_batch {batch.pk}",
+            }
 
     def plan(self, owner: User, path: Path, chosen: dict[str, Any]) -> Batch:
         try:
@@ -82,10 +93,36 @@ class Command(JsonCommand):
         return batch
 
     def tell(self, batch: Batch) -> None:
+        """How far it is, on a terminal."""
+        self.say(f"{batch.get_state_display()} {batch.percent:3d} %")
+
+    def say(self, words: str) -> None:
+        """One line on a terminal, in place of the one before; nothing in a log."""
         if sys.stderr.isatty():
-            self.stderr.write(f"\r{batch.get_state_display()} {batch.percent:3d} % ", ending="")
+            self.stderr.write(f"\r\033[K{words}", ending="")
+
+    def words(self, result: Result) -> str:
+        """The plan or the result as one reads it aloud, then why things were left out, and what to do next."""
+        return "\n\n".join(in_words(one) for one in result.get("files", [result]))
 
     def succeeded(self, result: Result) -> bool:
         return all(
             one.get("state", "planned") in ("planned", "done") for one in result.get("files", [result])
         )
+
+
+def in_words(result: Result) -> str:
+    if "error" in result:
+        return str(result["error"])
+    lines = [f"{result['path']}:"] if "path" in result else []
+    lines.append(result["headline"])
+    lines += [
+        f"  {row['count']:>7,}  {row['reason'].title}. {row['reason'].meaning}"
+        for row in counted(result.get("reasons", {}))
+    ]
+    lines += result.get("warnings", [])
+    lines += [
+        f"  Entry {error['position']}: {error['reason']}" if error["position"] else error["reason"]
+        for error in result.get("errors", [])
+    ]
+    return "\n".join([*lines, result["next"]])
