@@ -18,6 +18,8 @@ MAX_VALUE = 200_000
 """Characters of one value that we read; what is longer is a picture or an attack."""
 MAX_HEAD = 10_000
 """Characters of parameters that we read."""
+MAX_PIECES = 20_000
+"""Into how many lines one property may be folded."""
 
 _QUOTED_HEAD = re.compile(r'[^":]*(?:"[^"]*"[^":]*)*:')
 _NAME = re.compile(r"(?:([\w-]{1,100})\.)?([A-Za-z][\w-]{0,99})[ \t]*(?=[;:])")
@@ -48,17 +50,16 @@ def content_lines(raw: bytes) -> Iterator[Line]:
 
     Binary values are cut short and never decoded, so a picture of any size costs one pass over its bytes.
     """
-    pending: list[str] = []
-    params: dict[str, str] = {}
-    soft = False
+    unfolding: _Unfolding | None = None
     for text in _physical_lines(raw):
-        if pending and _continues(text, soft):
-            _append(pending, text, soft, params)
-        else:
-            yield from _finish(pending)
-            pending, params = _begin(text)
-        soft = params.get("ENCODING") == "QUOTED-PRINTABLE" and bool(pending) and pending[-1].endswith("=")
-    yield from _finish(pending)
+        if unfolding and unfolding.goes_on_with(text):
+            unfolding.append(text)
+        elif name := _NAME.match(text := text.lstrip(" \t")):
+            if unfolding:
+                yield unfolding.line()
+            unfolding = _Unfolding(text, name)
+    if unfolding:
+        yield unfolding.line()
 
 
 def unescape(value: str) -> str:
@@ -100,44 +101,52 @@ def _physical_lines(raw: bytes) -> Iterator[str]:
         yield name
 
 
-def _continues(text: str, soft: bool) -> bool:
-    """A fold, a quoted-printable soft break, or stray text that no property begins with."""
-    if soft:
-        return text[:10].upper() not in ("END:VCARD", "BEGIN:VCAR")
-    return text[0] in " \t" or not _NAME.match(text)
+class _Unfolding:
+    """A property while its lines are being put together."""
 
+    def __init__(self, text: str, name: re.Match[str]) -> None:
+        self._name = name
+        self._pieces = [text]
+        self._read_head(text)
 
-def _append(pending: list[str], text: str, soft: bool, params: dict[str, str]) -> None:
-    if _is_binary(params) or len(pending) > MAX_VALUE // 10:
-        return
-    if soft:
-        pending[-1] = pending[-1][:-1]
-        pending.append(text.lstrip(" \t"))
-    elif text[0] in " \t":
-        pending.append(text[1:])
-    elif params.get("ENCODING") != "QUOTED-PRINTABLE":
-        pending.append("\\n" + text)
+    def _read_head(self, text: str) -> None:
+        end = self._name.end()
+        self._colon = end if text[end] == ":" else _value_start(text, end)
+        self._params = _parameters(text[end : self._colon]) if self._colon > end else {}
+        self._binary = _is_binary(self._params)
+        self._printable = self._params.get("ENCODING") == "QUOTED-PRINTABLE"
 
+    @property
+    def _soft(self) -> bool:
+        """Whether the last line ends with the soft break of quoted-printable."""
+        return self._printable and self._pieces[-1].endswith("=")
 
-def _begin(text: str) -> tuple[list[str], dict[str, str]]:
-    text = text.lstrip(" \t")
-    match = _NAME.match(text)
-    if not match:
-        return [], {}
-    head = text[match.end() : _value_start(text, match.end())]
-    return [text], _parameters(head)
+    def goes_on_with(self, text: str) -> bool:
+        """Whether a line is a fold, follows a soft break, or is stray text that no property begins with."""
+        if self._soft:
+            return text[:10].upper() not in ("END:VCARD", "BEGIN:VCAR")
+        return text[0] in " \t" or not _NAME.match(text)
 
+    def append(self, text: str) -> None:
+        """Take one more line."""
+        if self._binary or len(self._pieces) > MAX_PIECES:
+            return
+        if self._soft:
+            self._pieces[-1] = self._pieces[-1][:-1]
+            self._pieces.append(text.lstrip(" \t"))
+        elif text[0] in " \t":
+            self._pieces.append(text[1:])
+        elif not self._printable:
+            self._pieces.append("\\n" + text)
 
-def _finish(pending: list[str]) -> Iterator[Line]:
-    text = "".join(pending)
-    match = _NAME.match(text)
-    if not match:
-        return
-    colon = _value_start(text, match.end())
-    params = _parameters(text[match.end() : colon])
-    value = text[colon + 1 : colon + 1 + (100 if _is_binary(params) else MAX_VALUE)]
-    group, name = match[1] or "", match[2].upper()
-    yield Line(group, name, params, _decoded(value, params))
+    def line(self) -> Line:
+        """Return the property, decoded."""
+        text = self._pieces[0]
+        if len(self._pieces) > 1:
+            text = "".join(self._pieces)
+            self._read_head(text)
+        value = text[self._colon + 1 : self._colon + 1 + (100 if self._binary else MAX_VALUE)]
+        return Line(self._name[1] or "", self._name[2].upper(), self._params, _decoded(value, self._params))
 
 
 def _value_start(text: str, position: int) -> int:
