@@ -127,12 +127,13 @@ def rows(data: bytes, me: Me) -> list[tuple[str, Draft] | BadRow]:
 
 def calendar(data: bytes, me: Me) -> list[tuple[str, Draft] | BadRow]:
     """Each entry of the calendar, then the past meetings with other people, series unrolled."""
-    events, bad = ics.read(data)
-    entries: list[tuple[str, Draft] | BadRow] = [("event", event) for event in once(events)]
+    found = ics.Calendar(data)
+    entries: list[tuple[str, Draft] | BadRow] = [("event", event) for event in once(found.events)]
     since = me.as_of.replace(day=1) - dt.timedelta(days=365 * YEARS_OF_MEETINGS)
-    held = [meeting(event, me.own) for event in ics.occurrences(data, since, me.as_of)]
+    past, unfinished = found.between(since, me.as_of)
+    held = [meeting(event, me.own) for event in past]
     keyed = {draft.source_key: draft for draft in held if draft is not None}
-    return [*entries, *(("meeting", draft) for draft in keyed.values()), *bad]
+    return [*entries, *(("meeting", draft) for draft in keyed.values()), *found.bad, *unfinished]
 
 
 def once(events: list[EventDraft]) -> list[EventDraft]:

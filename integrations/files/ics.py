@@ -9,15 +9,26 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from contacts.drafts import Attendee, BadRow, EventDraft
+from integrations.files import rules
 from integrations.files.contentlines import Line, content_lines, split_value, unescape
 from integrations.files.moments import Moment, as_time, duration, in_utc, moment, moments, moments_or_periods
-from integrations.files.recurrence import LIBRARY_ERRORS, Repeats, checked_rule, expand
+from integrations.files.recurrence import Occurrence, Repeats, expand
 from integrations.files.zones import Zones
 
 MAX_ATTENDEES = 1_000
 MAX_LINES = 3_000
 """How many properties of one event we look at."""
 MAX_DEPTH = 50
+LEAST_STEPS, BYTES_PER_STEP = 45_000, 8
+"""What unrolling may cost: steps in proportion to the size of the calendar, and for a small one these."""
+
+_TOO_MANY = (
+    "It repeats too often: only its first times were taken. Export a shorter period to import the rest."
+)
+_TOO_BUSY = (
+    "This calendar repeats too often to follow it all: {:,} of its series, this the first, are incomplete. "
+    "Export a shorter period, or some of its events, to import the rest."
+)
 
 _WANTED = {
     "UID", "SUMMARY", "DESCRIPTION", "LOCATION", "DTSTART", "DTEND", "DURATION", "STATUS", "ORGANIZER", "ATTENDEE",
@@ -28,7 +39,9 @@ _RESPONSES = {"ACCEPTED": "accepted", "DECLINED": "declined", "TENTATIVE": "tent
 
 
 @dataclass(slots=True)
-class _Calendar:
+class _Lines:
+    """The lines of one calendar: of its events, and of its time zones."""
+
     zone_name: str = ""
     zones: list[list[Line]] = field(default_factory=list)
     events: list[list[Line]] = field(default_factory=list)
@@ -44,44 +57,60 @@ class _Entry:
 
 def parse(raw: bytes) -> list[EventDraft]:
     """Return the events as the file has them: masters of series and their exceptions, not occurrences. Never raises."""
-    return read(raw)[0]
+    return Calendar(raw).events
 
 
 def read(raw: bytes) -> tuple[list[EventDraft], list[BadRow]]:
-    """Return the events, and what was wrong, by the number of the event in the file.
-
-    An event without a usable start is left out; one whose repetition cannot be followed is kept as a single event.
-    """
-    entries, bad = _entries(raw)
-    bad += [BadRow(entry.draft.position, entry.complaint) for entry in entries if entry.complaint]
-    return [entry.draft for entry in entries], sorted(bad, key=lambda row: row.position)
+    """Return the events, and what was wrong, by the number of the event in the file."""
+    calendar = Calendar(raw)
+    return calendar.events, calendar.bad
 
 
 def occurrences(raw: bytes, start: dt.datetime, end: dt.datetime) -> list[EventDraft]:
-    """Return what takes place in [start, end), series expanded, sorted by start. `start` and `end` are aware.
+    """Return what takes place in [start, end), series unrolled, sorted by start. Never raises."""
+    return Calendar(raw).between(start, end)[0]
 
-    `recurrence_id` is an occurrence's original start. Events whose repetition cannot be followed are left out.
-    At most 15,000 occurrences of an event are returned, 1,000 if it repeats within a day, 100,000 in all.
+
+class Calendar:
+    """A calendar file, read once. No bytes make it raise.
+
+    An event without a usable start is left out; one whose repetition cannot be followed is kept as a single event.
+    `bad` says so of each, by the number of the event in the file.
     """
-    entries = [entry for entry in _entries(raw)[0] if not entry.complaint]
-    found = []
-    for occurrence in expand([entry.repeats for entry in entries], start, end):
-        if draft := _placed(
-            entries[occurrence.index].draft, occurrence.start, occurrence.end, occurrence.original
-        ):
-            found.append(draft)
-    return sorted(found, key=lambda draft: (as_time(draft.start or dt.date.min), draft.uid))
+
+    def __init__(self, raw: bytes) -> None:
+        self._entries, left_out = _entries(raw)
+        self._steps = max(LEAST_STEPS, len(raw) // BYTES_PER_STEP)
+        self.events = [entry.draft for entry in self._entries]
+        ignored = [
+            BadRow(entry.draft.position, entry.complaint) for entry in self._entries if entry.complaint
+        ]
+        self.bad = sorted(left_out + ignored, key=lambda row: row.position)
+
+    def between(self, start: dt.datetime, end: dt.datetime) -> tuple[list[EventDraft], list[BadRow]]:
+        """Return what takes place in [start, end), sorted by start, and which series were not unrolled to their end.
+
+        `start` and `end` are aware. `recurrence_id` is an occurrence's original start. Events in `bad` are left out.
+        """
+        entries = [entry for entry in self._entries if not entry.complaint]
+        found = expand([entry.repeats for entry in entries], start, end, self._steps)
+        drafts = [_placed(entries[one.index].draft, one) for one in found.occurrences]
+        drafts.sort(key=lambda draft: (as_time(draft.start or dt.date.min), draft.uid))
+        bad = [BadRow(entries[index].draft.position, _TOO_MANY) for index in found.over_limit]
+        if left := [entries[index].draft.position for index in found.not_afforded]:
+            bad.append(BadRow(min(left), _TOO_BUSY.format(len(left))))
+        return drafts, sorted(bad, key=lambda row: row.position)
 
 
-def _calendars(raw: bytes) -> Iterator[_Calendar]:
+def _calendars(raw: bytes) -> Iterator[_Lines]:
     """Sort the lines of the file into calendars. A component without its END is closed by what comes after it."""
-    found, path = _Calendar(), [""]
+    found, path = _Lines(), [""]
     for line in content_lines(raw):
         name = line.value.strip().upper()
         if line.name == "BEGIN":
             if name == "VCALENDAR" and found.events:
                 yield found
-                found = _Calendar()
+                found = _Lines()
             _open(found, path, name, line)
         elif line.name == "END":
             _close(path, name)
@@ -90,7 +119,7 @@ def _calendars(raw: bytes) -> Iterator[_Calendar]:
     yield found
 
 
-def _open(found: _Calendar, path: list[str], name: str, line: Line) -> None:
+def _open(found: _Lines, path: list[str], name: str, line: Line) -> None:
     if name in ("VCALENDAR", "VEVENT", "VTIMEZONE"):
         _close(path, name)
     if len(path) < MAX_DEPTH:
@@ -108,7 +137,7 @@ def _close(path: list[str], name: str) -> None:
         del path[path.index(name) :]
 
 
-def _keep(found: _Calendar, component: str, line: Line) -> None:
+def _keep(found: _Lines, component: str, line: Line) -> None:
     if component == "VEVENT" and line.name in _WANTED and len(found.events[-1]) < MAX_LINES:
         found.events[-1].append(line)
     elif component in _ZONE_PARTS and found.zones and len(found.zones[-1]) < MAX_LINES:
@@ -126,7 +155,7 @@ def _entries(raw: bytes) -> tuple[list[_Entry], list[BadRow]]:
         for lines, position in zip(found.events, numbers, strict=False):
             try:
                 entries.append(_entry(lines, zones, position))
-            except LIBRARY_ERRORS as error:
+            except (ValueError, OverflowError) as error:
                 bad.append(BadRow(position, f"This event was left out: {error}."))
     return entries, bad
 
@@ -138,7 +167,7 @@ def _entry(lines: list[Line], zones: Zones, position: int) -> _Entry:
     entry = _Entry(draft, Repeats(draft.uid, start, end))
     try:
         _read_repeats(entry.repeats, lines, zones)
-    except LIBRARY_ERRORS as error:
+    except (ValueError, OverflowError) as error:
         entry.repeats = Repeats(draft.uid, start, end)
         entry.complaint = f"Its repetition was ignored: {error}."
     draft.recurring = entry.repeats.recurring
@@ -237,18 +266,27 @@ def _read_repeats(repeats: Repeats, lines: list[Line], zones: Zones) -> None:
     repeats.sequence = int(number) if number.isdecimal() and len(number) < 10 else 0
     for line in lines:
         if line.name == "RRULE" and line.value.strip():
-            repeats.rules.append(checked_rule(line.value))
+            repeats.rules.append(rules.read(line.value))
         elif line.name == "RDATE":
             repeats.added += moments_or_periods(line, zones)
         elif line.name == "EXDATE":
             repeats.cancelled += moments(line, zones)
 
 
-def _placed(draft: EventDraft, start: Moment, end: Moment, original: Moment) -> EventDraft | None:
-    try:
-        placed = replace(draft, start=in_utc(start), end=in_utc(end))
-        if draft.recurring or draft.recurrence_id:
-            placed.recurrence_id = in_utc(original).isoformat()
-    except ValueError:
-        return None
-    return placed
+def _placed(draft: EventDraft, found: Occurrence) -> EventDraft:
+    """Return the draft as it takes place that time."""
+    return EventDraft(
+        uid=draft.uid,
+        title=draft.title,
+        description=draft.description,
+        location=draft.location,
+        start=found.start,
+        end=found.end,
+        status=draft.status,
+        organizer=draft.organizer,
+        attendees=draft.attendees,
+        recurrence_id=found.original.isoformat() if draft.recurring or draft.recurrence_id else "",
+        recurring=draft.recurring,
+        categories=draft.categories,
+        position=draft.position,
+    )

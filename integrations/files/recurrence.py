@@ -1,50 +1,31 @@
-"""The occurrences of recurring events, by `recurring-ical-events` within bounds of our own.
+"""The occurrences of events: rules, added and cancelled dates, and exceptions (RFC 5545 §3.8.4.4, §3.8.5).
 
-A calendar is a stranger's file. A rule may repeat every second for a century, or search for the 30th of February
-until the year 9999, so every rule is checked first and walked lazily, a limited number of steps.
+A calendar is a stranger's file: a few bytes may repeat every second for a century. So whatever is looked at is paid for
+out of one allowance, and where it did not suffice the caller is told.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import re
-import time
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
-from itertools import islice
-from typing import Any
 
-import recurring_ical_events
-from dateutil.rrule import rrulestr  # type: ignore[import-untyped]
-from icalendar import Event, vDDDLists, vRecur
-from recurring_ical_events import EventAdapter, Series
+from integrations.files.moments import Moment, as_time, in_utc
+from integrations.files.rules import Rule, periods
 
-from integrations.files.moments import Moment, as_time
-
-MAX_STEPS = 50_000
-"""How many occurrences of one rule we look at, from its first: 136 years of days."""
-MAX_RULE = 1_000
 MAX_OCCURRENCES = 15_000
 MAX_WITHIN_A_DAY = 1_000
 """How many occurrences one event may have: by days or slower, and by hours, minutes or seconds."""
-MAX_TOTAL = 100_000
-SECONDS = 10.0
-"""How many occurrences, and how much processor time, one calendar may take in all."""
 
-# What the library raises on values that it did not expect; a bug report, not a reason to lose the other events.
-LIBRARY_ERRORS = (ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError)
+COST = 2
+"""What an occurrence costs of the allowance; looking at a period of a rule costs 1 or more."""
 
-_PARTS = {
-    "FREQ", "UNTIL", "COUNT", "INTERVAL", "WKST", "BYSECOND", "BYMINUTE", "BYHOUR", "BYDAY", "BYMONTHDAY", "BYYEARDAY",
-    "BYWEEKNO", "BYMONTH", "BYSETPOS",
-}  # fmt: skip
-_WITHIN_A_DAY = re.compile(r"FREQ=(SECONDLY|MINUTELY|HOURLY)|BY(SECOND|MINUTE|HOUR)=")
-_SURELY_HAPPENS = re.compile(
-    r"((FREQ|COUNT|UNTIL|WKST|INTERVAL)=[^;]*;?)*$|((FREQ|COUNT|UNTIL|WKST)=[^;]*;?|BYDAY=[A-Z,]*;?)*$"
-)
-_LIMITS = re.compile(r";?(COUNT|UNTIL)=[^;]*")
-_YEARLY_LIMITS = re.compile(r";?(COUNT|UNTIL|INTERVAL)=[^;]*")
+_ALWAYS = tuple(dt.datetime.combine(date, dt.time()) for date in (dt.date.min, dt.date.max))
+
+Span = tuple[dt.datetime, dt.datetime]
+"""From when until before when, aware."""
 
 
 @dataclass(slots=True)
@@ -54,7 +35,7 @@ class Repeats:
     uid: str
     start: Moment
     end: Moment
-    rules: list[str] = field(default_factory=list)
+    rules: list[Rule] = field(default_factory=list)
     added: list[Moment | tuple[Moment, dt.timedelta]] = field(default_factory=list)
     cancelled: list[Moment] = field(default_factory=list)
     original: Moment | None = None
@@ -67,10 +48,27 @@ class Repeats:
         """Whether it may take place more than once."""
         return bool(self.rules or self.added)
 
+    @property
+    def planned(self) -> Moment:
+        """When an exception would have begun by its master's rules; for anything else its start."""
+        return self.start if self.original is None else self.original
+
+    @property
+    def lasts(self) -> dt.timedelta:
+        """How long it takes, by the clock on the wall."""
+        return abs(_between(self.start, self.end))
+
+    @property
+    def moved_by(self) -> dt.timedelta:
+        """How much later than planned an exception and all that follow it take place."""
+        if not self.this_and_future or self.original is None:
+            return dt.timedelta()
+        return _between(self.original, self.start)
+
 
 @dataclass(slots=True)
 class Occurrence:
-    """One time that an event takes place: the index of the `Repeats` that describes it, and when."""
+    """One time that an event takes place: the index of the `Repeats` that describes it, and when, in UTC."""
 
     index: int
     start: Moment
@@ -78,35 +76,53 @@ class Occurrence:
     original: Moment
 
 
-def checked_rule(value: str) -> str:
-    """Return a rule that `expand` can follow. Raises ValueError.
+@dataclass(slots=True)
+class Unrolled:
+    """What takes place, in no order; and by index which events were left unfinished."""
 
-    >>> checked_rule("FREQ=DAILY;BYDAY=MO, TU;")
-    'FREQ=DAILY;BYDAY=MO,TU'
-    """
-    if len(value) > MAX_RULE:
-        raise ValueError("the repetition rule is too long")
-    text = re.sub(r"\s+", "", value).upper().strip(";")
-    rule = vRecur.from_ical(text)
-    if "FREQ" not in rule or not _PARTS.issuperset(rule):
-        raise ValueError("the repetition rule has parts that are not known")
-    if any(number < 1 for number in rule.get("INTERVAL", [])):
-        raise ValueError("the repetition rule repeats without moving on")
-    return str(rule.to_ical(), "utf-8")
+    occurrences: list[Occurrence] = field(default_factory=list)
+    over_limit: list[int] = field(default_factory=list)
+    """Those with more occurrences than one event may have."""
+    not_afforded: list[int] = field(default_factory=list)
+    """Those at which the allowance was used up."""
 
 
-def expand(events: Sequence[Repeats], start: dt.datetime, end: dt.datetime) -> Iterator[Occurrence]:
-    """Yield what takes place in [start, end), overlapping, in no order. The limits above hold."""
-    left, deadline = MAX_TOTAL, time.thread_time() + SECONDS
+class _Spent(Exception):
+    """The allowance is used up."""
+
+
+class _Allowance:
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def spend(self, cost: int) -> None:
+        self.left -= cost
+        if self.left < 0:
+            raise _Spent
+
+
+def expand(events: Sequence[Repeats], start: dt.datetime, end: dt.datetime, allowance: int) -> Unrolled:
+    """Return what takes place in [start, end), overlapping. What does not repeat costs nothing."""
+    unrolled, purse, span = Unrolled(), _Allowance(allowance), (start, end)
     for indices in _by_uid(events).values():
-        first = events[indices[0]]
-        if len(indices) == 1 and not first.recurring:
-            if _overlaps(first, start, end):
-                yield Occurrence(indices[0], first.start, first.end, first.original or first.start)
-        elif left > 0 and time.thread_time() < deadline:
-            found = _expand_series(events, indices, start, end)
-            left -= len(found)
-            yield from found
+        event = events[indices[0]]
+        if len(indices) == 1 and not event.recurring:
+            unrolled.occurrences += _overlapping(indices[0], event.start, event.end, event.planned, span)
+            continue
+        if purse.left < 0 and any(events[index].recurring for index in indices):
+            unrolled.not_afforded.append(indices[0])
+            continue
+        series = _Series(events, indices)
+        limit = series.limit
+        try:
+            for number, occurrence in enumerate(series.between(span, purse)):
+                if number == limit:
+                    unrolled.over_limit.append(indices[0])
+                    break
+                unrolled.occurrences.append(occurrence)
+        except _Spent:
+            unrolled.not_afforded.append(indices[0])
+    return unrolled
 
 
 def _by_uid(events: Sequence[Repeats]) -> dict[str, list[int]]:
@@ -116,96 +132,173 @@ def _by_uid(events: Sequence[Repeats]) -> dict[str, list[int]]:
     return groups
 
 
-def _overlaps(event: Repeats, start: dt.datetime, end: dt.datetime) -> bool:
-    first, last = sorted((as_time(event.start), as_time(event.end)))
-    return start <= first < end if first == last else first < end and start < last
+class _Series:
+    """The events of one identifier: a master and exceptions to it. Of several versions the newest is meant."""
+
+    def __init__(self, events: Sequence[Repeats], indices: Sequence[int]) -> None:
+        self.events = events
+        self.master: int | None = None
+        self.exceptions: dict[dt.datetime, int] = {}
+        for index in indices:
+            if events[index].original is None:
+                self.master = self._newer(self.master, index)
+                continue
+            for name in _names(events[index].planned):
+                self.exceptions[name] = self._newer(self.exceptions.get(name), index)
+        lasting = {index for index in self.exceptions.values() if events[index].this_and_future}
+        self.changes = sorted((_names(events[index].planned)[0], index) for index in lasting)
+
+    def _newer(self, known: int | None, index: int) -> int:
+        if known is None or self.events[known].sequence < self.events[index].sequence:
+            return index
+        return known
+
+    @property
+    def limit(self) -> int:
+        """How many occurrences it may have."""
+        rules = self.events[self.master].rules if self.master is not None else []
+        return MAX_WITHIN_A_DAY if any(rule.within_a_day for rule in rules) else MAX_OCCURRENCES
+
+    def between(self, span: Span, purse: _Allowance) -> Iterator[Occurrence]:
+        """Yield what overlaps the span. Raises _Spent."""
+        cancelled: set[dt.datetime] = set()
+        if self.master is not None:
+            cancelled.update(name for moment in self.events[self.master].cancelled for name in _names(moment))
+            yield from self._planned(self.master, cancelled, span, purse)
+        for index in dict.fromkeys(self.exceptions.values()):
+            event = self.events[index]
+            if cancelled.isdisjoint(_names(event.planned)):
+                yield from _overlapping(index, event.start, event.end, event.planned, span)
+
+    def _planned(
+        self, master: int, cancelled: set[dt.datetime], span: Span, purse: _Allowance
+    ) -> Iterator[Occurrence]:
+        """Yield the occurrences of the master that no exception replaces."""
+        event = self.events[master]
+        days = {moment for moment in event.cancelled if not isinstance(moment, dt.datetime)}
+        valid = {index: self.events[index] for index in (master, *(index for _, index in self.changes))}
+        shifts = {index: (one.moved_by, one.lasts) for index, one in valid.items()}
+        margin = max(abs(moved) + lasts for moved, lasts in shifts.values()) + dt.timedelta(days=1)
+        taken, seen = cancelled | self.exceptions.keys(), set()
+        exact = bool(taken or days or event.added or len(event.rules) > 1)
+        for planned, lasts in _starts(event, span, margin, purse):
+            index = master
+            if exact:
+                name, *others = _names(planned)
+                if name in seen or name in taken or not taken.isdisjoint(others) or _day(planned) in days:
+                    continue
+                seen.add(name)
+                index = self._valid_at(name, master)
+            moved, usual = shifts[index]
+            with suppress(OverflowError, ValueError):  # beyond the ends of the calendar
+                begins = planned + moved if moved else planned
+                ends = begins + (usual if lasts is None else lasts)
+                yield from _overlapping(index, begins, ends, planned, span)
+
+    def _valid_at(self, name: dt.datetime, master: int) -> int:
+        """Return which event describes an occurrence: the last change before it that holds for all that follow."""
+        before = bisect_left(self.changes, (name, -1))
+        return self.changes[before - 1][1] if before else master
 
 
-def _expand_series(
-    events: Sequence[Repeats], indices: list[int], start: dt.datetime, end: dt.datetime
-) -> list[Occurrence]:
-    rules = [rule for index in indices for rule in events[index].rules]
-    limit = MAX_WITHIN_A_DAY if any(map(_WITHIN_A_DAY.search, rules)) else MAX_OCCURRENCES
-    try:
-        series = _Series([_Adapter(index, events[index]) for index in indices])
-        if series.recurrence.has_core:
-            series.recurrence.rrules = [_Bounded(rule) for rule in series.recurrence.rrules]
-        return [found.occurrence for found in islice(series.between(start, end), limit)]
-    except LIBRARY_ERRORS:
-        return []
+def _starts(
+    event: Repeats, span: Span, margin: dt.timedelta, purse: _Allowance
+) -> Iterator[tuple[Moment, dt.timedelta | None]]:
+    """Yield when the event was planned to begin within `margin` of the span, and how long if that is said apart."""
+    for added in event.added:
+        moment, lasts = added if isinstance(added, tuple) else (added, None)
+        yield _like(event.start, moment), lasts
+    untils = [until for rule in event.rules if (until := _last(rule, event.start)) is not None]
+    if not untils or max(untils) >= _wall(event.start):
+        yield event.start, None
+    since, before = (_wall_at(event.start, edge) for edge in span)
+    since, before = _shifted(since, -margin), _shifted(before, margin)
+    for rule in event.rules:
+        for wall in _by_rule(rule, event.start, since, before, purse):
+            yield _like(event.start, wall), None
 
 
-def _component(event: Repeats) -> Event:
-    component = Event()
-    component["UID"] = event.uid
-    component["SEQUENCE"] = event.sequence
-    component.add("DTSTART", event.start)
-    component.add("DTEND", event.end)
-    if rules := [rule for rule in event.rules if _happens_again(rule, event.start)]:
-        component["RRULE"] = [vRecur.from_ical(rule) for rule in rules]
-    if event.added:
-        component["RDATE"] = vDDDLists(event.added)
-    if event.cancelled:
-        component["EXDATE"] = vDDDLists(event.cancelled)
-    if event.original is not None:
-        range_ = {"RANGE": "THISANDFUTURE"} if event.this_and_future else {}
-        component.add("RECURRENCE-ID", event.original, parameters=range_)
-    return component
-
-
-class _Adapter(EventAdapter):  # type: ignore[misc]
-    """A component for the library that remembers which of our events it stands for."""
-
-    def __init__(self, index: int, event: Repeats) -> None:
-        super().__init__(_component(event))
-        self.index = index
-        self.original = event.original or event.start
-
-
-class _Found(recurring_ical_events.Occurrence):  # type: ignore[misc]
-    """What the library finds, without the copy of its whole component: that took most of the time."""
-
-    def __init__(self, adapter: _Adapter, start: Moment | None, end: Moment | None) -> None:
-        super().__init__(adapter, start, end)
-        original = adapter.original if start is None else start - adapter.move_recurrences_by
-        self.occurrence = Occurrence(adapter.index, self.start, self.end, original)
-
-
-class _Series(Series):  # type: ignore[misc]
-    def occurrence(self, adapter: _Adapter, start: Moment | None = None, end: Moment | None = None) -> _Found:
-        return _Found(adapter, start, end)
-
-
-class _Bounded:
-    """A rule of dateutil whose `between` stops after `MAX_STEPS`, and makes no list of what it finds."""
-
-    def __init__(self, rule: Any) -> None:
-        self.until = rule.until
-        self._rule = rule
-
-    def between(self, after: dt.datetime, before: dt.datetime, inc: bool) -> Iterator[dt.datetime]:
-        for moment in islice(self._rule, MAX_STEPS):
-            if moment > before:
+def _by_rule(
+    rule: Rule, start: Moment, since: dt.datetime, before: dt.datetime, purse: _Allowance
+) -> Iterator[dt.datetime]:
+    """Yield the local times of a rule in [since, before), without its first. One with a count is walked from there."""
+    first, last, left = _wall(start), _last(rule, start) or _ALWAYS[1], rule.count
+    for begins, moments in periods(rule, first, since if left is None else first):
+        purse.spend(rule.cost + COST * len(moments))
+        if begins >= before or begins > last:
+            return
+        for moment in moments:
+            if left is not None and moment >= first:
+                left -= 1
+            if moment > last or moment >= before or (left is not None and left < 0):
                 return
-            if moment >= after:
+            if moment > first and moment >= since:
                 yield moment
 
 
-@lru_cache(1024)
-def _happens_again(rule: str, start: Moment) -> bool:
-    """Look for an occurrence in the last years that dateutil knows, where a vain search is soon over.
+def _last(rule: Rule, start: Moment) -> dt.datetime | None:
+    """Return the local time up to which a rule holds."""
+    return None if rule.until is None else _wall_at(start, rule.until)
 
-    Weekdays and leap years return every 28 years, and 8,000 years are whole cycles of the calendar.
-    """
-    if _SURELY_HAPPENS.match(rule):
-        return True
-    late = dt.date(9942 + (start.year - 1942) % 28, start.month, start.day)
-    hour = start.time() if isinstance(start, dt.datetime) else dt.time()
-    limits = (
-        _LIMITS if "FREQ=YEARLY" not in rule else _YEARLY_LIMITS
-    )  # years may be far apart, and are soon walked
+
+def _wall(moment: Moment) -> dt.datetime:
+    """Return what the clock on the wall says at a moment; a date is its midnight."""
+    if isinstance(moment, dt.datetime):
+        return moment.replace(tzinfo=None)
+    return dt.datetime.combine(moment, dt.time())
+
+
+def _wall_at(start: Moment, moment: Moment) -> dt.datetime:
+    """Return what the clock says at a moment where an event starts; for all-day events the day counts."""
+    if not isinstance(start, dt.datetime):
+        return _wall(_day(moment))
+    if isinstance(moment, dt.datetime) and moment.tzinfo:
+        with suppress(OverflowError):
+            moment = moment.astimezone(start.tzinfo)
+    return _wall(moment)
+
+
+def _like(start: Moment, moment: Moment) -> Moment:
+    """Return a moment as a date or a time in a zone, whichever the start is."""
+    if not isinstance(start, dt.datetime):
+        return _day(moment)
+    time = moment if isinstance(moment, dt.datetime) else _wall(moment)
+    return time if time.tzinfo else time.replace(tzinfo=start.tzinfo)
+
+
+def _between(first: Moment, last: Moment) -> dt.timedelta:
+    """Return the time between two moments, in one zone by its clocks."""
+    if isinstance(first, dt.datetime) and isinstance(last, dt.datetime):
+        return last - first
+    return as_time(last) - as_time(first)
+
+
+def _day(moment: Moment) -> dt.date:
+    return moment.date() if isinstance(moment, dt.datetime) else moment
+
+
+def _names(moment: Moment) -> tuple[dt.datetime, ...]:
+    """Return by which times an occurrence may be named: in UTC, and as the clock on the wall says it."""
+    if not isinstance(moment, dt.datetime):
+        return (dt.datetime.combine(moment, dt.time()),)
+    return _wall(in_utc(moment)), _wall(moment)
+
+
+def _overlapping(
+    index: int, start: Moment, end: Moment, original: Moment, span: Span
+) -> Iterator[Occurrence]:
+    """Yield the occurrence if it overlaps the span."""
+    start_, end_ = in_utc(start), in_utc(end)
+    first, last = as_time(start_), as_time(end_)
+    if last < first:
+        first, last = last, first
+    if first < span[1] and (span[0] < last or span[0] <= first):
+        yield Occurrence(index, start_, end_, in_utc(original))
+
+
+def _shifted(moment: dt.datetime, by: dt.timedelta) -> dt.datetime:
+    """Return a local time some while later or earlier, but not beyond the ends of the calendar."""
     try:
-        found = iter(rrulestr(limits.sub("", rule).strip(";"), dtstart=dt.datetime.combine(late, hour)))
-    except ValueError:  # dateutil itself sees that hours never meet
-        return False
-    return next(found, None) is not None
+        return moment + by
+    except OverflowError:
+        return _ALWAYS[by > dt.timedelta()]

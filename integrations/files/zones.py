@@ -9,17 +9,18 @@ import calendar
 import datetime as dt
 import re
 import zoneinfo
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from operator import attrgetter, itemgetter
 
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
 from integrations.files.contentlines import Line
 
-MAX_ONSETS = 200
-"""How many observances, and listed onsets of each, one time zone may have."""
+MAX_OBSERVANCES, MAX_ONSETS = 12, 200
+"""How many parts one time zone may have, the newest ones, and how many listed onsets each of them."""
 
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)(?::?\d\d)?$")
 _NAMED_OFFSET = re.compile(r"(?:UTC|GMT)\s*([+-])(\d\d?):?(\d\d)?", re.I)
@@ -27,6 +28,7 @@ _LOCAL_TIME = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)?)?")
 _NTH_DAY = re.compile(r"([+-]?[1-5])?(MO|TU|WE|TH|FR|SA|SU)$")
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 
+_YEAR = attrgetter("year")
 _FOREVER = dt.datetime.combine(dt.date.max, dt.time())
 
 
@@ -84,52 +86,48 @@ class Observance:
     nth: int = 1
     until: dt.datetime = _FOREVER
 
-    _by_year: dict[int, dt.datetime] = field(default_factory=dict)
-
-    def latest(self, wall: dt.datetime) -> dt.datetime | None:
-        """Return the last onset at or before a local time, or None before the first."""
-        if wall < self.start:
-            return None
-        known = [self.start, *self.onsets[: bisect_right(self.onsets, wall)][-1:]]
+    def in_year(self, year: int) -> list[dt.datetime]:
+        """Return the onsets that may matter in a year: its own, and the last ones before it."""
+        listed = bisect_left(self.onsets, year, key=_YEAR), bisect_right(self.onsets, year, key=_YEAR)
+        found = [self.start, *self.onsets[max(0, listed[0] - 1) : listed[1]]]
         if self.month:
-            known += [
-                onset for onset in map(self._in_year, (wall.year, wall.year - 1)) if onset <= self.until
-            ]
-        return max(onset for onset in known if onset <= wall)
+            last = min(year, self.until.year)
+            yearly = [self._by_rule(year) for year in (last - 1, last) if year > self.start.year]
+            found += [onset for onset in yearly if onset and onset <= self.until]
+        return found
 
-    def _in_year(self, year: int) -> dt.datetime:
-        if year not in self._by_year:
-            self._by_year[year] = self._onset(year) if year > self.start.year else self.start
-        return self._by_year[year]
-
-    def _onset(self, year: int) -> dt.datetime:
-        last = calendar.monthrange(year, self.month)[1]
-        days = [
-            d
-            for d in self.days
-            if d <= last and self.weekday in (None, calendar.weekday(year, self.month, d))
-        ]
+    def _by_rule(self, year: int) -> dt.datetime | None:
+        first, size = calendar.monthrange(year, self.month)
+        days = [d for d in self.days if d <= size and self.weekday in (None, (first + d - 1) % 7)]
         position = self.nth - 1 if self.nth > 0 else self.nth
         if not -len(days) <= position < len(days):
-            return self.start
+            return None
         return dt.datetime.combine(dt.date(year, self.month, days[position]), self.start.time())
 
 
 class FileZone(dt.tzinfo):
-    """A time zone as a file defines it."""
+    """A time zone as a file defines it, its clocks changing between 1900 and 2100."""
 
     def __init__(self, key: str, observances: list[Observance]) -> None:
         self.key = key
         self._observances = observances
         self._first = min(observances, key=lambda observance: observance.start)
+        self._years: dict[int, list[tuple[dt.datetime, dt.timedelta]]] = {}
 
     def utcoffset(self, moment: dt.datetime | None) -> dt.timedelta:
         """Return what the latest onset before this local time says, or what held before the first one."""
         if moment is None:
             return self._first.before
-        wall = moment.replace(tzinfo=None)
-        onsets = [(onset, o.after) for o in self._observances if (onset := o.latest(wall)) is not None]
-        return max(onsets)[1] if onsets else self._first.before
+        onsets = self._onsets(min(max(moment.year, 1900), 2100))
+        before = bisect_right(onsets, moment.replace(tzinfo=None), key=itemgetter(0))
+        return onsets[before - 1][1] if before else self._first.before
+
+    def _onsets(self, year: int) -> list[tuple[dt.datetime, dt.timedelta]]:
+        if year not in self._years:
+            self._years[year] = sorted(
+                (onset, o.after) for o in self._observances for onset in o.in_year(year)
+            )
+        return self._years[year]
 
     def dst(self, moment: dt.datetime | None) -> dt.timedelta:
         """Return nothing: files do not say it reliably, and UTC needs only the offset."""
@@ -160,7 +158,8 @@ def _observances(lines: list[Line]) -> list[Observance]:
             parts.append([])
         elif parts:
             parts[-1].append(line)
-    return [o for part in parts[:MAX_ONSETS] if (o := _observance(part)) is not None]
+    found = [observance for part in parts if (observance := _observance(part)) is not None]
+    return sorted(found, key=lambda observance: observance.start)[-MAX_OBSERVANCES:]
 
 
 def _observance(lines: list[Line]) -> Observance | None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contacts.drafts import BadRow
-from integrations.files import csv, ics, recurrence, vcard
+from integrations.files import csv, ics, vcard
 from integrations.files.unreadable import Unreadable
 
 START, END = dt.datetime(1996, 1, 1, tzinfo=dt.UTC), dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
@@ -98,14 +98,6 @@ def test_rules_are_bounded(rule: str, count: int) -> None:
     began = time.thread_time()
     assert len(ics.occurrences(raw, START, END)) == count
     assert time.thread_time() - began < 1
-
-
-def test_many_endless_events_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recurrence, "MAX_TOTAL", 300)
-    events = "".join(
-        f"BEGIN:VEVENT\nUID:{n}\nDTSTART:20200101\nRRULE:FREQ=MONTHLY\nEND:VEVENT\n" for n in range(50)
-    )
-    assert len(ics.occurrences(events.encode(), START, END)) == 360
 
 
 def test_rows_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contacts.drafts import Attendee, BadRow, EventDraft
+from integrations.files import ics, recurrence
 from integrations.files.ics import occurrences, parse, read
 from integrations.files.zones import Zones
 
@@ -148,7 +149,7 @@ def test_a_defined_zone_agrees_with_the_real_one(wall: dt.datetime) -> None:
     zone = Zones([list(content_lines(BERLIN.encode()))], "").find("Our office")
     real = wall.replace(tzinfo=ZoneInfo("Europe/Berlin"))
     if (
-        real.utcoffset() == real.replace(fold=1).utcoffset()
+        real.replace(fold=0).utcoffset() == real.replace(fold=1).utcoffset()
     ):  # neither skipped nor repeated by a change of clocks
         assert wall.replace(tzinfo=zone).utcoffset() == real.utcoffset()
 
@@ -174,6 +175,17 @@ def test_a_defined_zone_agrees_with_the_real_one(wall: dt.datetime) -> None:
         (["DTSTART:20260601T100000Z", "RRULE:FREQ=DAILY;INTERVAL=7;BYDAY=MO;COUNT=2"],
          ["2026-06-01T10:00", "2026-06-08T10:00"]),
         (["DTSTART:20260105T100000Z", "RRULE:FREQ=FORTNIGHTLY"], []),
+        (["DTSTART:20200106T100000Z", "RRULE:FREQ=MONTHLY;COUNT=74"], ["2026-01-06T10:00", "2026-02-06T10:00"]),
+        (["DTSTART;TZID=America/New_York:20260105T220000", "RRULE:FREQ=DAILY;UNTIL=20260107"],
+         ["2026-01-06T03:00", "2026-01-07T03:00"]),
+        (["DTSTART;VALUE=DATE:20260105", "RRULE:FREQ=DAILY;COUNT=4", "EXDATE:20260106T000000Z"],
+         ["2026-01-05", "2026-01-07", "2026-01-08"]),
+        (["DTSTART:20260105T100000Z", "RRULE:FREQ=DAILY;COUNT=3", "EXDATE;VALUE=DATE:20260106"],
+         ["2026-01-05T10:00", "2026-01-07T10:00"]),
+        (["DTSTART;VALUE=DATE:20260105", "RDATE:20260107T100000Z"], ["2026-01-05", "2026-01-07"]),
+        (["DTSTART:20260105T100000Z", "RRULE:FREQ=DAILY;UNTIL=20250101T000000Z", "RDATE:20260107T100000Z"],
+         ["2026-01-07T10:00"]),
+        (["DTSTART:00010101T100000Z", "RRULE:FREQ=YEARLY"], ["2026-01-01T10:00"]),
     ],
 )  # fmt: skip
 def test_occurrences(lines: list[str], expected: list[str]) -> None:
@@ -224,6 +236,62 @@ def test_this_and_future() -> None:
         ("Old", utc(2026, 1, 5, 10), "2026-01-05T10:00:00+00:00"),
         ("New", utc(2026, 1, 6, 12), "2026-01-06T10:00:00+00:00"),
         ("New", utc(2026, 1, 7, 12), "2026-01-07T10:00:00+00:00"),
+    ]
+
+
+def test_an_added_date_is_not_taken_for_one_in_another_zone() -> None:
+    """The weekly 18:30 in New York is 23:30 in UTC, and 23:30 in New York is an hour of its own."""
+    lines = ("DTSTART;TZID=America/New_York:20260225T183000", "RRULE:FREQ=WEEKLY;COUNT=2")
+    added = starts(*lines, "RDATE;TZID=America/New_York:20260304T233000")
+    assert added == ["2026-02-25T23:30", "2026-03-04T23:30", "2026-03-05T04:30"]
+
+
+def test_an_added_period_has_its_own_end() -> None:
+    [first, second] = occurrences(
+        calendar(
+            event(
+                "DTSTART:20260105T100000Z", "RDATE;VALUE=PERIOD:20260106T100000Z/PT2H,20260105T100000Z/PT3H"
+            )
+        ),
+        START,
+        END,
+    )
+    assert (first.end, second.end) == (utc(2026, 1, 5, 13), utc(2026, 1, 6, 12))
+
+
+def test_a_newer_version_of_a_series_replaces_the_older() -> None:
+    raw = calendar(
+        event("UID:a", "SUMMARY:Old", "DTSTART:20260105T100000Z", "RRULE:FREQ=DAILY;COUNT=2", "SEQUENCE:1"),
+        event("UID:a", "SUMMARY:New", "DTSTART:20260105T120000Z", "RRULE:FREQ=DAILY;COUNT=1", "SEQUENCE:2"),
+        event("UID:a", "SUMMARY:Older", "DTSTART:20260105T080000Z"),
+    )
+    assert [(e.title, e.start) for e in occurrences(raw, START, END)] == [("New", utc(2026, 1, 5, 12))]
+
+
+def test_what_is_not_unrolled_to_its_end_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recurrence, "MAX_OCCURRENCES", 50)
+    monkeypatch.setattr(ics, "LEAST_STEPS", 300)
+    raw = calendar(
+        event("UID:a", "DTSTART:20260105T100000Z", "RRULE:FREQ=DAILY"),
+        event("UID:b", "DTSTART:20260105T100000Z", "RRULE:FREQ=WEEKLY;COUNT=2"),
+        event("UID:c", "DTSTART:20260105T100000Z", "RRULE:FREQ=WEEKLY"),
+        event("UID:d", "DTSTART:20260105T100000Z", "RRULE:FREQ=WEEKLY"),
+        event("UID:e", "DTSTART:20260105T100000Z", "RRULE:FREQ=WEEKLY"),
+        event("UID:f", "DTSTART:20260105T100000Z"),
+    )
+    found, bad = ics.Calendar(raw).between(START, END)
+    counts = {uid: sum(draft.uid == uid for draft in found) for uid in "abcdef"}
+    assert counts == {"a": 50, "b": 2, "c": 46, "d": 0, "e": 0, "f": 1}
+    assert bad == [
+        BadRow(
+            1,
+            "It repeats too often: only its first times were taken. Export a shorter period to import the rest.",
+        ),
+        BadRow(
+            3,
+            "This calendar repeats too often to follow it all: 3 of its series, this the first, are incomplete. "
+            "Export a shorter period, or some of its events, to import the rest.",
+        ),
     ]
 
 
