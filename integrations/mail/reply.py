@@ -10,7 +10,6 @@ from integrations.mail.reply_html import marked_lines
 from integrations.mail.reply_lines import (
     BLANK,
     HEADER,
-    INVISIBLE,
     MAYBE,
     QUOTE,
     RULE,
@@ -20,7 +19,7 @@ from integrations.mail.reply_lines import (
     kind_alone,
     settle,
 )
-from integrations.mail.reply_rules import BANNERS
+from integrations.mail.reply_rules import BANNERS, INVISIBLE
 from integrations.mail.reply_signature import REACH, Trust, marked_sign_off, worded_sign_off
 
 VISIBLE, QUOTED, SIGNATURE = "v", "q", "s"

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from integrations.mail.reply_lines import (
     BLANK,
     HEADER,
-    INVISIBLE,
     QUOTE,
     RULE,
     SIGN,
@@ -18,6 +17,7 @@ from integrations.mail.reply_lines import (
     introduces,
     kind_alone,
 )
+from integrations.mail.reply_rules import INVISIBLE
 from integrations.mail.tags import HIDDEN, LINES, PARAGRAPHS, VOID, characters, tokens
 
 MAX_HTML = 2_000_000

@@ -17,6 +17,12 @@ def _phrases(table: str) -> tuple[str, ...]:
     return tuple(phrase.strip() for phrase in table.replace("\n", " | ").split("|") if phrase.strip())
 
 
+INVISIBLE = " \t\xa0\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\r\n\f\v"
+RULERS = "-_=*•‐‑‒–—―~+#·─━ᐧ"
+"""Characters that rulers and bullets are made of."""
+MARKED = RULERS + INVISIBLE + "<>[](){}:|"
+"""Characters around the words of a marker, a header or an introduction."""
+
 WROTE = _phrases("""
 wrote | writes | has written | schrieb | schreibt | hat geschrieben | geschrieben
 a écrit | a ecrit | écrivait | escribió | escribio | ha escrito | escribiu | va escriure

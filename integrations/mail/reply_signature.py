@@ -7,7 +7,6 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from integrations.mail.reply_lines import INVISIBLE, RULERS
 from integrations.mail.reply_rules import (
     ADDRESS,
     APP_OFFER,
@@ -21,12 +20,14 @@ from integrations.mail.reply_rules import (
     DISCLAIMER_CORE,
     GIVEN_NAMES,
     GREETINGS,
+    INVISIBLE,
     JOBS,
     LIST_ADDRESS,
     LIST_FOOTER_LINE,
     NAME_PARTICLES,
     NOT_NAMES,
     RULED_FOOTER,
+    RULERS,
     RUNS_ON,
     SENT_FROM,
     TEAM,
