@@ -26,11 +26,11 @@ _PLAIN = "p"
 _UNSHOWN = "x"
 _REACH = 60
 _SPACES = re.compile(r"[ \t\r\n\f\xa0]+")
-_MARKS = re.compile(r"\b(?:class|id|type|name|style|data-[\w-]+)\s*=", re.I)
 _NAMES = re.compile(
     r"\b(?:class|id|type|data-marker|data-smartmail)\s*=\s*(?:\"([^\"]{0,400})\"|'([^']{0,400})'|([^\s\"'>]{1,400}))",
     re.I,
 )
+"""Attributes in which programs say what an element is for."""
 _SIGNATURES = re.compile(
     r"(?:^|\s)[\w-]*signature(?:[_-]?(?:block|section|container|wrapper|html|text)[\w-]*)?(?:$|\s)"
 )
@@ -38,14 +38,12 @@ _OLDER = re.compile(
     r"(?:^|[\s_])(?:divrplyfwdmsg|appendonsend|olk_src_body_section|outlookmessageheader|stopspelling|zwchr|"
     r"yahoo_quoted|yahoo-quoted-begin|zmail_extra|protonmail_quote|tutanota_quote|appleoriginalcontents|"
     r"mail-editor-reference-message-container|moz-email-headers-table|moz-forward-container|__quoted_text__|"
-    r"bloop_original_html|airmail_ext_on|quotedreplies|sh-quoted-content|js-replied-content|ox_reply_quote|"
-    r"ntes-?mailmaster-?quote|lotus-?quote|front-?quote|replybody|hs_reply)(?:$|\s)"
+    r"bloop_original_html|airmail_ext_on|sh-quoted-content|ntes-?mailmaster-?quote|replybody)(?:$|\s)"
 )
-_WROTE = re.compile(r"(?:^|[\s_])(?:gmail_attr|moz-cite-prefix|cite-prefix)(?:$|\s)")
-_CITE = re.compile(r"(?:^|\s)(?:cite|moz-quote|front-blockquote|iosymail)(?:$|\s)")
-_OUTLOOK_RULE = re.compile(
-    r"border-top\s*:\s*(?:solid|[\d.]+p[tx]\s+solid)\s*#?(?:b5c4df|e1e1e1|\w+\s+[\d.]+p)", re.I
-)
+"""What programs call the element that holds, or stands above, the older message."""
+_WROTE = re.compile(r"(?:^|\s)(?:gmail_attr|moz-cite-prefix)(?:$|\s)")
+_CITE = re.compile(r"(?:^|\s)(?:cite|iosymail|\w+_quote|\w+-blockquote)(?:$|\s)")
+"""What programs call a <blockquote> of an older message."""
 
 
 @dataclass(slots=True)
@@ -61,6 +59,7 @@ class _Page:
     """Names of the open elements, and the kind of the text after each is closed."""
     quotes: int = 0
     in_gmail: bool = False
+    """Whether Gmail's element for the older message was seen: a blockquote elsewhere is the author's."""
     opens_older: bool = False
     pre: int = 0
 
@@ -92,8 +91,7 @@ class _Page:
 
     def _append(self, line: str, kind: str) -> None:
         if self.opens_older and line:
-            kind = HEADER if kind in (TEXT, WROTE, _PLAIN) else kind
-            self.opens_older = False
+            kind, self.opens_older = HEADER, False
         self.raw.append(line)
         self.kinds.append(kind)
 
@@ -118,36 +116,21 @@ class _Page:
         attributes = attributes[:2000]
         if self.kind == _UNSHOWN or HIDDEN.search(attributes):
             return _UNSHOWN
-        if not _MARKS.search(attributes) and name != "blockquote":
+        if self.quotes:
             return self.kind
         names = " ".join("".join(found) for found in _NAMES.findall(attributes)).casefold()
         if name == "blockquote":
-            return self._blockquote(names)
+            gmail_own = "gmail_quote" in names and not self.in_gmail
+            return QUOTE if _CITE.search(names) and not gmail_own else _PLAIN
         if self.kind != TEXT:
             return self.kind
         if _SIGNATURES.search(names) or "data-signature" in attributes:
             return SIGN
         if _WROTE.search(names):
             return WROTE
-        if _OLDER.search(names):
-            self.end_line()
-            self.opens_older = True
-        elif name == "div" and _OUTLOOK_RULE.search(attributes):
-            self.end_line()
-            self._append("", RULE)
-        self.in_gmail = self.in_gmail or (name == "div" and "gmail_quote" in names)
+        self.opens_older = self.opens_older or _OLDER.search(names) is not None
+        self.in_gmail = self.in_gmail or "gmail_quote" in names
         return self.kind
-
-    def _blockquote(self, names: str) -> str:
-        if self.quotes or self.kind == QUOTE:
-            return self.kind
-        cited = _CITE.search(names) is not None or (self.in_gmail and "gmail_quote" in names)
-        if cited or _OLDER.search(names):
-            return QUOTE
-        return TEXT if "gmail_quote" in names and not self._introduced() else _PLAIN
-
-    def _introduced(self) -> bool:
-        return any(introduces(line) for line in self.raw[-3:] if line)
 
     def _break_at(self, name: str) -> None:
         if name in PARAGRAPHS or name in LINES:

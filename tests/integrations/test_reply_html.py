@@ -43,6 +43,25 @@ def test_a_reader_sees_what_the_author_wrote(
         assert written(reply.signature) == signature
 
 
+OLDER = [
+    '<div id="divRplyFwdMsg">', '<div id="appendonsend"></div>', '<span id="OLK_SRC_BODY_SECTION">', '<hr id="stopSpelling">',
+    '<table class="OutlookMessageHeader"></table>', '<hr id="zwchr" data-marker="__DIVIDER__">', '<div class="yahoo_quoted">',
+    '<p class="yahoo-quoted-begin"></p>', '<div class="zmail_extra">', '<div class="protonmail_quote">',
+    '<div id="AppleOriginalContents">', '<div id="mail-editor-reference-message-container">',
+    '<table class="moz-email-headers-table"></table>', '<div class="moz-forward-container">',
+    '<div data-marker="__QUOTED_TEXT__">', '<div id="bloop_original_html">', '<div class="airmail_ext_on">',
+    '<div class="sh-quoted-content">', '<div class="ntes-mailmaster-quote">', '<div id="replybody">',
+    '<div class="moz-cite-prefix">', '<div class="tutanota_quote">', '<blockquote class="tutanota_quote">',
+    '<blockquote class="iosymail">', '<blockquote class="front-blockquote">', '<blockquote type="cite">',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("mark", OLDER)
+def test_what_a_program_marks_as_older_is_hidden(mark: str) -> None:
+    reply = split_html(f"<div>It does.</div>{mark}Whatever Ada said.")
+    assert reply == Reply("It does.", "Whatever Ada said.", "")
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(
