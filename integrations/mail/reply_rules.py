@@ -204,26 +204,12 @@ DEVICES = re.compile(
     r"boxer|mailbox|k-9|gerät|mailspring|fastmail|canary|nine\b|torch|surface|pc\b"
 )
 
-LIST_FOOTER_LINE = re.compile(
-    r"you (?:are receiving|received|'re receiving) this (?:message|email|e-mail|mail|because)|"
-    r"(?:(?:if you (?:want|wish) )?to|you can|click here to|visit .{1,80} to) (?:unsubscribe|stop receiving)|"
-    r"unsubscribe:|list (?:archives|info|unsubscribe|post|help)|reply to this e?-?mail directly|"
-    r"for (?:more options|additional commands), |to (?:post to|view) this (?:group|discussion|list)|"
-    r"view (?:this|it) (?:topic|thread|message|on github)|visit this group|pour (?:se|vous) désabonner|чтобы отписаться|"
-    r"(?:um|zum) .{0,60}(?:abmelden|abbestellen)|para (?:dejar de recibir|darse de baja|cancelar)|"
-    r"per (?:annullare|disiscriv)"
-)
-"""Lines that mailing lists and trackers put below a message."""
-
-LIST_ADDRESS = re.compile(r"unsubscribe@|-unsubscribe|mailman/listinfo")
-"""Where such lines point to."""
-
 RULED_FOOTER = re.compile(
     r"unsubscribe|mailing list$|abbestellen|désabonner|afmelden|отписаться|mailman/listinfo|reply to this e?-?mail|"
     r"you(?: are|'re)? receiv|(?:checked|scanned) (?:for|by)|virus-?free|antivirus|no virus|virenfrei|auf viren|"
     r"libre de virus|sans virus|automated message|automatically generated|automatisch (?:erzeugt|generiert)"
 )
-"""What such lines, and those of virus scanners, say when a ruler sets them apart."""
+"""What mailing lists, trackers and virus scanners say below a ruler."""
 
 DISCLAIMER = _phrases("""
 confidential | privileged | intended | unauthorized | unauthorised | disclos | disseminat | in error | virus | destroy | delete
@@ -314,10 +300,10 @@ thank | thx | tks | danke | vielen dank | merci | gracias | grazie | obrigad | t
 """Closing words after which a name may be the reader's: "Thanks Ada" needs its comma to be a sign-off."""
 
 BANNERS = _phrases("""
-caution: | [external | external email | external e-mail | external sender | warning: this e | warning: ext
+caution: | [external | external email: | external e-mail: | external sender: | external message: | warning: this e | warning: ext
 this email originated | this e-mail originated | this message originated | you don't often get email from
 you don’t often get email from | some people who received this message | achtung: externe | [extern]
-externe e-mail | email externe | attention: courriel externe | *** external | ** external | ***external
+externe e-mail: | email externe : | attention: courriel externe | *** external | ** external | ***external
 """)
 """How the notice that a mail gateway puts above a message starts."""
 
@@ -373,14 +359,6 @@ a an the at of from with and or is are was und oder der die das mit von für ist
 """Words no line ends on unless the next one goes on with it."""
 
 NAME_PARTICLES = _words("van von der den de la le del di da dos du bin al el ter y e zu")
-
-GREETINGS = _words("""
-hi hello hey dear hallo liebe lieber sehr guten bonjour salut cher chère hola buenos buenas estimado
-estimada ciao buongiorno gentile caro cara olá ola prezado prezada beste geachte hej hejsan kära kære
-hei terve moi cześć dzień witam dobrý ahoj szia tisztelt bună здравствуйте привет добрый вітаю merhaba
-sayın γεια שלום مرحبا 您好 你好 안녕하세요 halo selamat xin greetings morning afternoon
-""")
-"""First words of a letter."""
 
 WROTE_WORD = re.compile("|".join(re.escape(verb) for verb in sorted(WROTE, key=len, reverse=True)))
 WROTE_RUN_ON = re.compile(rf"@[^\s<>@]{{1,80}}>?[)\"]?,?\s?(?:{WROTE_WORD.pattern})\s?:(?=\s)")
