@@ -10,7 +10,6 @@ from integrations.mail.reply_html import marked_lines
 from integrations.mail.reply_lines import (
     BLANK,
     HEADER,
-    MAYBE,
     QUOTE,
     RULE,
     SIGN,
@@ -106,7 +105,7 @@ def _peel_end(lines: Sequence[str], kinds: Sequence[str], zones: list[str], end:
 def _block_start(kinds: Sequence[str], end: int) -> int:
     """Where the unquoted lines that end at `end` start, looking no further than a sign-off reaches."""
     low = end
-    while low > max(0, end - 4 * REACH) and kinds[low - 1] in (TEXT, RULE, BLANK, MAYBE):
+    while low > max(0, end - 4 * REACH) and kinds[low - 1] in (TEXT, RULE, BLANK):
         low -= 1
     return low
 
@@ -118,7 +117,7 @@ def _hide_leading_quote(kinds: Sequence[str], zones: list[str], end: int) -> Non
         i += 1
     if i < end and WROTE in kinds[:i] and QUOTE not in kinds[i:end]:
         for j in range(i):
-            if kinds[j] in (QUOTE, RULE):
+            if kinds[j] == QUOTE:
                 zones[j] = QUOTED
 
 
@@ -143,7 +142,7 @@ def _hide_single_quote(kinds: Sequence[str], zones: list[str], end: int) -> None
 
 def _keep_bare_quote(lines: Sequence[str], kinds: Sequence[str], zones: list[str]) -> None:
     """A message that is nothing but a quotation, with no word of whose, is shown as it is."""
-    if any(kind in (WROTE, HEADER) for kind in kinds) or any(line.endswith(":") for line in lines[:50]):
+    if any(line.endswith(":") for line in lines[:50]):
         return
     for i, kind in enumerate(kinds):
         if kind == QUOTE:

@@ -37,10 +37,8 @@ def _is_marker(line: str) -> bool:
     words = line.strip(MARKED).casefold()
     if words in FORWARDING:
         return True
-    ruled = line[0] in RULERS, line[1:2] in RULERS, line[-1] in RULERS
-    return (words.startswith(ORIGINAL) and ruled[0] and (ruled[1] or ruled[2])) or (
-        words.endswith(WROTE) and all(ruled)
-    )
+    ruled = line[0] in RULERS and (line[1:2] in RULERS or line[-1] in RULERS)
+    return ruled and (words.startswith(ORIGINAL) or words.endswith(WROTE))
 
 
 def role_of(line: str) -> str | None:
@@ -62,7 +60,7 @@ def _block(lines: Sequence[str], start: int) -> tuple[int, Mapping[str, str]]:
     end, gap = start, 0
     for at in range(start, min(len(lines), start + _WINDOW)):
         role = role_of(lines[at])
-        if role in found or gap > _GAP:
+        if gap > _GAP:
             break
         if role:
             found[role] = lines[at]
@@ -74,17 +72,16 @@ def _block(lines: Sequence[str], start: int) -> tuple[int, Mapping[str, str]]:
 
 def _is_enough(found: Mapping[str, str]) -> bool:
     """Whether headers say whose message follows; "From: London, To: Paris, Date: May 5" is a journey."""
-    named = found.keys() - {"reply"}
+    named = found.keys()
     if "from" not in named:
         return {"to", "subject"} <= named and not named.isdisjoint({"date", "cc"})
-    addressed = any("@" in line for line in found.values())
     timed = CLOCK_OR_YEAR_DATE.search(found.get("date", ""))
-    return len(named) > 2 and (addressed or "subject" in named or timed is not None)
+    return len(named) > 2 and ("subject" in named or timed is not None)
 
 
 def _column_end(lines: Sequence[str], i: int) -> int:
-    """The line after a block of Lotus Notes, which puts "To", "cc" and "Subject" above what they name; i for none."""
+    """The line after a block of Lotus Notes, which puts "To" and "Subject" above what they name; i for none."""
     roles: dict[str | None, int] = {}
     for at in range(i, min(i + _WINDOW, len(lines))) if is_bare_to(lines[i]) else ():
         roles.setdefault(HEADER_ROLES.get(lines[at].casefold()), at)
-    return roles["subject"] + 1 if {"to", "cc", "subject"} <= roles.keys() else i
+    return roles["subject"] + 1 if {"to", "subject"} <= roles.keys() else i

@@ -16,7 +16,6 @@ from integrations.mail.reply_rules import (
     DEVICES,
     GIVEN_NAMES,
     INVISIBLE,
-    JOBS,
     NAME_PARTICLES,
     NOT_NAMES,
     SENT_FROM,
@@ -25,6 +24,7 @@ from integrations.mail.reply_rules import (
 )
 
 _PHONE = re.compile(r"\+?\(?\d[\d\s().\-/–]{5,20}\d|\b[x#]\s?\d?-?\d{3,5}\b|\b\d-\d{4}\b")
+_PHONE_OR_BAR = re.compile(rf"{_PHONE.pattern}| \| ")
 _CONTACT = re.compile(
     r"https?://|www\.|\b(?:tel|phone|ph|fax|mobile|mob|cell|office|direct|telefon|téléphone|tél|móvil|skype|"
     r"e-?mail|web|mailto|ext|pager|work|home)\b\s?[.#:]|^[mtpfeoc]\s?[.:]\s?[+(\d]|\[cid:|\[image|\w\s[|•·]\s\w"
@@ -41,25 +41,11 @@ def is_name(line: str) -> bool:
     words = [word.strip(_AROUND) or "." for word in line.strip(_TRIM).split()]
     if not 1 <= len(words) <= 4 or line[-1] in ":?!":
         return False
-    if words[0] in GIVEN_NAMES:
-        return len(words) == 1 or (len(words) == 2 and words[1].islower() and len(words[1]) > 3)
-    if TEAM.fullmatch(line):
+    if TEAM.fullmatch(line) or (len(words) == 1 and words[0] in GIVEN_NAMES):
         return True
     if words[0].casefold() in NOT_NAMES or words[-1].casefold() in NOT_NAMES:
         return False
-    return words[0][0].isupper() and all(
-        word in NAME_PARTICLES or (word[0].isupper() and _NAME_WORD.fullmatch(word)) for word in words
-    )
-
-
-def is_titled(line: str) -> bool:
-    """ "Ada Lovelace | Analyst" or "Ada Lovelace, Head of Analysis"."""
-    name, bar, title = line.partition(" | ")
-    if not bar:
-        name, _, title = line.partition(", ")
-        if not JOBS.search(title.casefold()):
-            return False
-    return " " in name and is_name(name)
+    return all(word in NAME_PARTICLES or (word[0].isupper() and _NAME_WORD.fullmatch(word)) for word in words)
 
 
 def is_title(line: str) -> bool:
@@ -71,7 +57,7 @@ def is_title(line: str) -> bool:
 
 def is_contact(line: str) -> bool:
     """Whether a line says how to reach somebody, and little else."""
-    if len(line) > 120 or len(line.partition("http")[0].split()) > 10:
+    if len(line) > 120 or len(line.split()) > 10:
         return False
     return bool(
         _PHONE.search(line) or _CONTACT.search(line.casefold()) or ("@" in line and ADDRESS.search(line))
@@ -80,8 +66,8 @@ def is_contact(line: str) -> bool:
 
 def starts_with_name(line: str) -> bool:
     """ "BT   3-1587" or "Ada Lovelace | Analyst": a name or initials, and a number or what else there is to say."""
-    found = _PHONE.search(line)
-    return (found is not None and found.start() > 0 and is_name(line[: found.start()])) or is_titled(line)
+    found = _PHONE_OR_BAR.search(line)
+    return found is not None and is_name(line[: found.start()])
 
 
 def is_person(line: str) -> bool:
@@ -134,7 +120,7 @@ def is_device_line(line: str) -> bool:
     if APP_OFFER.match(words):
         return True
     if not words.startswith(SENT_FROM):
-        return len(words) < 40 and words.endswith(DEVICE_ENDS) and DEVICES.search(words) is not None
+        return words.endswith(DEVICE_ENDS) and DEVICES.search(words) is not None
     main, comma, rest = words.partition(", ")
     if comma and not rest.startswith(_EXCUSES) and not (rest.count(" ") < 6 and DEVICES.search(rest)):
         return False

@@ -341,13 +341,6 @@ teresa terry theresa tim tina todd tom tony tracy vicki vince walter wendy
 """)
 """Names that their owners sign in small letters; those that are also everyday words are left out."""
 
-JOBS = re.compile(
-    r"director|manager|president|officer|engineer|analyst|counsel|partner|consultant|assistant|associate|attorney|founder|"
-    r"professor|secretary|\b(?:head|lead|chair|ceo|cfo|cto|coo|vp|svp|evp|esq|phd|md)\b|leiter|geschäftsführ|directeur|"
-    r"directora?\b|direttore|diretora?\b|responsab"
-)
-"""Words of a title behind a name and a comma."""
-
 TEAM = re.compile(
     r"(?:The|Your|Ihr|Dein|Euer|Das|Het|Votre) .{0,40}\b[Tt]eam|L['’]équipe .{1,40}|El equipo .{1,40}"
 )

@@ -16,7 +16,6 @@ from integrations.mail.reply_people import (
     is_named_closing,
     is_person,
     is_title,
-    is_titled,
     is_wish,
     starts_with_name,
 )
@@ -85,12 +84,12 @@ def _delimited(lines: Sequence[str], tail: Sequence[int]) -> int | None:
 
 
 def _is_footer_below(rule: str, below: Sequence[str]) -> bool:
-    if len(below) <= 12 and any(RULED_FOOTER.search(line[:200].casefold()) for line in below):
-        return True
-    if len(below) > 8:
+    if len(below) > 12:
         return False
+    if any(RULED_FOOTER.search(line[:200].casefold()) for line in below):
+        return True
     if rule.startswith("__"):
-        return all(len(line) <= 90 for line in below)
+        return len(below) <= 8 and all(len(line) <= 90 for line in below)
     if any(_is_sentence(line) for line in below):
         return False
     named, contact = is_name(below[0]), any(is_contact(line) for line in below)
@@ -98,7 +97,7 @@ def _is_footer_below(rule: str, below: Sequence[str]) -> bool:
 
 
 def _is_sentence(line: str) -> bool:
-    return len(line) > 90 or (line[-1] in ".!?:" and line.count(" ") >= 4)
+    return line[-1] in ".!?:" and line.count(" ") >= 4
 
 
 def _device(lines: Sequence[str], tail: Sequence[int]) -> int | None:
@@ -174,7 +173,7 @@ def _could_sign(line: str) -> bool:
     """Whether a line alone may be somebody's name: not "PL" or "Tomorrow.", which may mean anything."""
     if line[0] in "—–" or (line.isupper() and len(line) <= 3) or (line[-1] == "." and " " not in line):
         return False
-    return is_name(line) or is_titled(line)
+    return is_name(line)
 
 
 def _is_clear(lines: Sequence[str], start: int, last: int) -> bool:
