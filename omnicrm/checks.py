@@ -75,6 +75,16 @@ def media_root(**_: Any) -> list[CheckMessage]:
     return [Error(words, hint=hint, id="omnicrm.E007")]
 
 
+@register(Tags.compatibility)
+def heartbeat(**_: Any) -> list[CheckMessage]:
+    """A worker speaks before its silence is taken for death."""
+    lease, beat = settings.JOB_LEASE_SECONDS, settings.JOB_HEARTBEAT_SECONDS
+    if beat <= lease:
+        return []
+    words = f"JOB_HEARTBEAT_SECONDS is {beat} and JOB_LEASE_SECONDS {lease}: jobs would be taken from living workers."
+    return [Error(words, hint=f"Set JOB_HEARTBEAT_SECONDS={max(1, lease // 3)}", id="omnicrm.E011")]
+
+
 @register(Tags.database)
 def roles(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """Who DATABASE_URL logs in as. Before a migration, and in `check --database default`."""
@@ -118,4 +128,4 @@ def site_host() -> str:
 
 def nearest(path: Path) -> Path:
     """The path itself, or the folder above it in which it would be made."""
-    return path if path.exists() or path.parent == path else nearest(path.parent)
+    return path if os.path.exists(path) or path.parent == path else nearest(path.parent)  # noqa: PTH110 - never raises

@@ -36,6 +36,23 @@ def number(name: str, default: int, *, least: int = 0) -> int:
     return int(value)
 
 
+def choice(name: str, default: str, *others: str) -> str:
+    """One of these words."""
+    value = os.environ.get(name, "").strip() or default
+    if value not in (default, *others):
+        raise ImproperlyConfigured(f"{name}={value!r} must be one of {', '.join((default, *others))}.")
+    return value
+
+
+def address(name: str, value: str, *schemes: str) -> str:
+    """The value, if it begins as such an address does. It is not repeated in the refusal: it may hold a password."""
+    if not value.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+        raise ImproperlyConfigured(
+            f"{name} must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}."
+        )
+    return value
+
+
 def listing(name: str, default: str = "") -> list[str]:
     """Words separated by commas."""
     return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]

@@ -11,6 +11,13 @@ import psycopg
 import structlog
 from structlog.typing import EventDict, ExcInfo
 
+from omnicrm import env
+
+
+def level() -> str:
+    """LOG_LEVEL, in the words of the logging module."""
+    return env.choice("LOG_LEVEL", "INFO", "DEBUG", "WARNING", "ERROR")
+
 
 def config(level: str, *, pretty: bool = False) -> dict[str, Any]:
     """Django's LOGGING. Library records and our own take the same way out, to stderr."""

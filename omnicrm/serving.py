@@ -13,5 +13,5 @@ timeout = 60
 graceful_timeout = 20
 keepalive = 15
 control_socket_disable = True  # it would be in the home folder, which need not be ours to write
-loglevel = env.text("LOG_LEVEL", "INFO").lower()
-logconfig_dict = logs.config(loglevel.upper(), pretty=env.flag("LOG_PRETTY"))
+loglevel = logs.level().lower()
+logconfig_dict = logs.config(logs.level(), pretty=env.flag("LOG_PRETTY"))

@@ -21,7 +21,7 @@ EMBEDDED_REDIS = is_embedded("REDIS_URL")
 SECRET_KEY = env.secret("SECRET_KEY") or (HOME.secret_key() if EMBEDDED_DATABASE else "")
 ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.listing("CSRF_TRUSTED_ORIGINS")
-SITE_URL = env.text("SITE_URL", "http://localhost:8000")
+SITE_URL = env.address("SITE_URL", env.text("SITE_URL") or "http://localhost:8000", "http", "https")
 
 INSTALLED_APPS = [
     "omnicrm",
@@ -83,11 +83,13 @@ TEMPLATES: list[dict[str, Any]] = [
 ]
 
 # --- the database: the app role here; migrations connect as the owner of the tables (omnicrm.acting.as_owner)
-DATABASE_URL = env.secret("DATABASE_URL") or HOME.database_url
+POSTGRES = ("postgresql", "postgres")
+DATABASE_URL = env.address("DATABASE_URL", env.secret("DATABASE_URL") or HOME.database_url, *POSTGRES)
+OWNER_URL = env.secret("DATABASE_OWNER_URL") or (
+    HOME.database_owner_url if EMBEDDED_DATABASE else DATABASE_URL
+)
 OWNER_DATABASE: dict[str, Any] = dict(
-    dj_database_url.parse(
-        env.secret("DATABASE_OWNER_URL") or (HOME.database_owner_url if EMBEDDED_DATABASE else DATABASE_URL)
-    )
+    dj_database_url.parse(env.address("DATABASE_OWNER_URL", OWNER_URL, *POSTGRES))
 )
 DATABASES: dict[str, Any] = {"default": dict(dj_database_url.parse(DATABASE_URL))}
 DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
@@ -98,7 +100,7 @@ if DB_POOL:
         True  # after a restart of Postgres those of before are dropped
     )
 
-REDIS_URL = env.secret("REDIS_URL") or HOME.redis_url
+REDIS_URL = env.address("REDIS_URL", env.secret("REDIS_URL") or HOME.redis_url, "redis", "rediss", "unix")
 CACHES = {"default": {"BACKEND": "omnicrm.cache.ForgivingRedisCache", "LOCATION": REDIS_URL, "TIMEOUT": 3600}}
 
 # --- who may come in
@@ -124,8 +126,15 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_ON_GET = False
-SIGNUP = env.text("SIGNUP", "first")  # see omnicrm.accounts
-EMAIL_BACKEND = env.text("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+SIGNUP = env.choice("SIGNUP", "first", "open", "closed")  # see omnicrm.accounts
+EMAIL_HOST = env.text("EMAIL_HOST")  # without one, mail is printed among the web's lines
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
+EMAIL_PORT = env.number("EMAIL_PORT", 587)
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = env.secret("EMAIL_HOST_PASSWORD")
+EMAIL_USE_SSL = EMAIL_PORT == 465
+EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", default=not EMAIL_USE_SSL)
+EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "omnicrm@localhost")
 
 CSRF_FAILURE_VIEW = "omnicrm.problems.csrf_failed"
@@ -140,6 +149,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
 SILENCED_SYSTEM_CHECKS = ["security.W021"]
 if SECURE:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+else:  # omnicrm.W006 says it once, and not of one's own machine
+    SILENCED_SYSTEM_CHECKS += ["security.W004", "security.W008", "security.W012", "security.W016"]
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
@@ -212,5 +223,4 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TASK_DEFAULT_QUEUE = "bulk"
 CELERY_TASK_QUEUES = [Queue(name, routing_key=name) for name in ("interactive", "sync", "ai", "bulk")]
 
-LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
-LOGGING = logs.config(LOG_LEVEL, pretty=env.flag("LOG_PRETTY"))
+LOGGING = logs.config(logs.level(), pretty=env.flag("LOG_PRETTY"))

@@ -52,12 +52,19 @@ def test_what_is_not_set_is_its_default(monkeypatch: pytest.MonkeyPatch) -> None
     assert env.number("X", 7) == 7
     assert (env.listing("X"), env.listing("X", "a,b")) == ([], ["a", "b"])
     assert (env.secret("X"), env.secret("X", "a")) == ("", "a")
+    assert env.choice("X", "a", "b") == "a"
 
 
 @pytest.mark.parametrize(("value", "found"), [("0", 0), (" 12 ", 12), ("", 7), ("  ", 7)])
 def test_a_number(monkeypatch: pytest.MonkeyPatch, value: str, found: int) -> None:
     monkeypatch.setenv("X", value)
     assert env.number("X", 7) == found
+
+
+def test_one_of_these(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("X", " b ")
+    assert env.choice("X", "a", "b") == "b"
+    assert env.address("X", "q://there", "p", "q") == "q://there"
 
 
 def test_words(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,6 +89,13 @@ def test_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path
         (lambda name: env.number(name, 7), "X", "-1", "X='-1' must be a whole number, 0 or more."),
         (lambda name: env.number(name, 7, least=1), "X", "0", "X='0' must be a whole number, 1 or more."),
         (lambda name: env.number(name, 7), "X", "1.5", "X='1.5' must be a whole number, 0 or more."),
+        (lambda name: env.choice(name, "a", "b"), "X", "c", "X='c' must be one of a, b."),
+        (
+            lambda name: env.address(name, env.text(name), "p", "q"),
+            "X",
+            "secret",
+            "X must begin with p:// or q://.",
+        ),
         (env.secret, "X_FILE", "/nowhere", "X_FILE='/nowhere' cannot be read: No such file or directory."),
     ],
 )
@@ -131,7 +145,7 @@ def test_every_setting_stands_in_the_example_with_a_comment() -> None:
 
 def ids(*, deploy: bool = False, tags: list[str] | None = None) -> dict[str, str]:
     """Our findings: id → the hint."""
-    found = run_checks(include_deployment_checks=deploy, tags=tags or ["security", "files"])
+    found = run_checks(include_deployment_checks=deploy, tags=tags or ["security", "files", "compatibility"])
     return {str(message.id): str(message.hint) for message in found if str(message.id).startswith("omnicrm.")}
 
 
@@ -154,6 +168,7 @@ def test_nothing_is_wrong_with_sound_settings(sound: Any) -> None:
         ({"SECRET_KEY": "short"}, "omnicrm.E002", "Set SECRET_KEY to what `openssl rand -hex 32` prints"),
         ({"ALLOWED_HOSTS": ["localhost"]}, "omnicrm.E003", "Set ALLOWED_HOSTS=localhost,crm.example.org"),
         ({"ALLOWED_HOSTS": []}, "omnicrm.E003", "Set ALLOWED_HOSTS=crm.example.org"),
+        ({"JOB_HEARTBEAT_SECONDS": 61}, "omnicrm.E011", "Set JOB_HEARTBEAT_SECONDS=20"),
         ({"DEBUG": True}, "omnicrm.E004", "Remove DEBUG, or set it to 0."),
         ({"ALLOWED_HOSTS": ["*"]}, "omnicrm.W005", "Set ALLOWED_HOSTS=crm.example.org"),
         (
@@ -177,6 +192,12 @@ def test_one_machine_needs_no_tls(sound: Any, host: str) -> None:
     assert ids(deploy=True) == {}
     sound.DEBUG = True
     assert ids(deploy=True) == {}
+
+
+def test_a_folder_that_cannot_even_be_seen(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0)
+    assert checks.nearest(closed / "media" / "deeper") == closed
 
 
 def test_a_folder_that_cannot_be_written(sound: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,6 +302,22 @@ def check(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
 def test_a_server_is_clean() -> None:
     done = check("--deploy", "--fail-level", "DEBUG")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_server_of_ones_own_machine_is_clean_without_tls() -> None:
+    done = check(
+        "--deploy", "--fail-level", "DEBUG", SITE_URL="http://localhost:8000", ALLOWED_HOSTS="localhost"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_is_no_address_is_refused_without_repeating_it() -> None:
+    for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "SITE_URL"):
+        done = check(**{name: "mysql://me:secret@host"})
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith(f"{name} must begin with ")
+        assert done.stderr.count("\n") == 1
+        assert "secret" not in done.stderr
 
 
 def test_a_server_without_a_key_does_not_start() -> None:

@@ -10,6 +10,7 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any, Literal
 
 import redis
@@ -18,9 +19,11 @@ from django.core import checks
 from django.core.management.base import BaseCommand
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
 
 from omnicrm import database
 from omnicrm.celery import app
+from omnicrm.checks import role_is_bound
 from omnicrm.embedded.attach import attach
 from omnicrm.embedded.home import Home, is_embedded
 from omnicrm.embedded.processes import ServerError, is_locked
@@ -28,6 +31,7 @@ from omnicrm.management.commands.up import free_address
 
 State = Literal["ok", "note", "wrong"]
 LEAST_SPACE = 1_000_000_000  # bytes
+CLOCKS_APART = timedelta(seconds=5)
 VECTOR = (0, 8, 4)  # the first pgvector without the known faults in filtered searches
 
 
@@ -71,13 +75,14 @@ def examine() -> Iterator[Finding]:
     found = postgres()
     yield found
     if found.state == "ok":
-        for check in (roles, extensions, migrations):
-            yield from check()
+        for check in (clock, roles, extensions, migrations):
+            yield check()
     found = valkey()
     yield found
     if found.state == "ok":
         yield worker()
-    yield port()
+    if is_embedded("DATABASE_URL"):
+        yield port()
     yield from system_checks()
 
 
@@ -118,52 +123,54 @@ def postgres() -> Finding:
         return Finding("postgres", "wrong", str(error))
     except Error as error:
         reason = str(error).strip().splitlines()[0]
-        return Finding("postgres", "wrong", f"Postgres does not let us in ({reason}). Check DATABASE_URL.")
+        sentence = f"Postgres does not let us in ({reason}). Start it, or check DATABASE_URL."
+        return Finding("postgres", "wrong", sentence)
     return Finding("postgres", "ok", f"Postgres {version} answers, and we are {role}.")
 
 
-def roles() -> Iterator[Finding]:
+def clock() -> Finding:
+    """Whether this machine and that of Postgres agree on the time: when a job is due is told by one or the other."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
-        (exempt,) = cursor.fetchone()
+        cursor.execute("SELECT clock_timestamp()")
+        apart = abs(cursor.fetchone()[0] - timezone.now())
+    if apart > CLOCKS_APART:
+        sentence = f"This clock and that of Postgres are {apart.total_seconds():.0f} s apart."
+        return Finding("clock", "wrong", f"{sentence} On both machines, run: timedatectl set-ntp true")
+    return Finding("clock", "ok", "This clock and that of Postgres agree.")
+
+
+def roles() -> Finding:
+    app = str(connection.settings_dict["USER"])
+    if exempt := role_is_bound(app):
+        return Finding("roles", "wrong", f"{exempt[0].msg} {exempt[0].hint}")
+    with connection.cursor() as cursor:
         cursor.execute("SELECT rolname FROM pg_roles WHERE pg_has_role(current_user, oid, 'SET')")
         enterable = {role for (role,) in cursor.fetchall()}
-    if exempt:
-        sentence = "DATABASE_URL logs in with a role that row-level security does not bind. Use omnicrm_app."
-        yield Finding("roles", "wrong", f"{sentence} `manage.py setup_database` makes it.")
-    elif missing := set(database.ENTERED) - enterable:
-        sentence = (
-            f"The app's role may not enter {', '.join(sorted(missing))}. Run `manage.py setup_database`."
-        )
-        yield Finding("roles", "wrong", sentence)
-    else:
-        yield Finding(
-            "roles", "ok", "Row-level security binds the app, and its three special roles are there."
-        )
+    if missing := set(database.ENTERED) - enterable:
+        names = ", ".join(sorted(missing))
+        return Finding("roles", "wrong", f"{app} may not enter {names}. Run `manage.py setup_database`.")
+    return Finding("roles", "ok", "Row-level security binds the app, and its three special roles are there.")
 
 
-def extensions() -> Iterator[Finding]:
+def extensions() -> Finding:
     with connection.cursor() as cursor:
         cursor.execute("SELECT extname, extversion FROM pg_extension")
         found = dict(cursor.fetchall())
     if missing := set(database.EXTENSIONS) - found.keys():
         sentence = f"The database lacks {', '.join(sorted(missing))}. Run `manage.py setup_database`."
-        yield Finding("extensions", "wrong", sentence)
-    elif tuple(map(int, found["vector"].split("."))) < VECTOR:
-        sentence = (
-            f"pgvector is {found['vector']}; install 0.8.4 or newer, then ALTER EXTENSION vector UPDATE."
-        )
-        yield Finding("extensions", "note", sentence)
-    else:
-        yield Finding("extensions", "ok", f"All extensions are there; pgvector is {found['vector']}.")
+        return Finding("extensions", "wrong", sentence)
+    vector = found["vector"]
+    if tuple(map(int, vector.split("."))) < VECTOR:
+        sentence = f"pgvector is {vector}; install 0.8.4 or newer, then ALTER EXTENSION vector UPDATE."
+        return Finding("extensions", "note", sentence)
+    return Finding("extensions", "ok", f"All extensions are there; pgvector is {vector}.")
 
 
-def migrations() -> Iterator[Finding]:
+def migrations() -> Finding:
     executor = MigrationExecutor(connection)
     if pending := len(executor.migration_plan(executor.loader.graph.leaf_nodes())):
-        yield Finding("migrations", "wrong", f"{pending} migrations wait. Run `manage.py migrate`.")
-    else:
-        yield Finding("migrations", "ok", "Every migration has run.")
+        return Finding("migrations", "wrong", f"{pending} migrations wait. Run `manage.py migrate`.")
+    return Finding("migrations", "ok", "Every migration has run.")
 
 
 def valkey() -> Finding:
@@ -171,10 +178,9 @@ def valkey() -> Finding:
         with redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=2) as client:
             version = client.info("server")["redis_version"]
     except redis.RedisError:
-        wish = "It starts with `make run`." if is_embedded("REDIS_URL") else "Check REDIS_URL."
-        return Finding(
-            "valkey", "note", f"Valkey does not answer, so nothing is cached and jobs wait. {wish}"
-        )
+        wish = "It starts with `make run`." if is_embedded("REDIS_URL") else "Start it, or check REDIS_URL."
+        sentence = f"Valkey does not answer, so nothing is cached and jobs start later. {wish}"
+        return Finding("valkey", "note", sentence)
     return Finding("valkey", "ok", f"Valkey answers (it speaks Redis {version}).")
 
 
@@ -182,9 +188,8 @@ def worker() -> Finding:
     seen = app.control.ping(timeout=1.0)
     if seen:
         return Finding("worker", "ok", f"{len(seen)} worker{'s' if len(seen) > 1 else ''} answered.")
-    return Finding(
-        "worker", "note", "No worker answered, so jobs wait. Run `make run`, or `manage.py run_jobs`."
-    )
+    how = "make run" if is_embedded("DATABASE_URL") else "celery -A omnicrm.celery worker"
+    return Finding("worker", "note", f"No worker answered, so jobs wait. Start one: `{how}`.")
 
 
 def port() -> Finding:
@@ -200,7 +205,8 @@ def port() -> Finding:
 
 def system_checks() -> Iterator[Finding]:
     served = not (is_embedded("DATABASE_URL") or settings.DEBUG)
-    found = checks.run_checks(include_deployment_checks=served)
+    everything = checks.run_checks(include_deployment_checks=served)
+    found = sorted((m for m in everything if not m.is_silenced()), key=lambda m: m.id or "")
     for message in found:
         state: State = "wrong" if message.is_serious() else "note"
         yield Finding("settings", state, " ".join(filter(None, [message.msg, message.hint])))
