@@ -58,6 +58,7 @@ class Batch(OwnedModel):
     objects = OwnedManager["Batch"]()
 
     class Meta(OwnedModel.Meta):
+        verbose_name_plural = "batches"
         indexes = [models.Index(fields=["user", "-created_at"], name="jobs_batch_newest")]
         constraints = [
             owner_key("jobs_batch"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.contrib import admin
 from django.test import Client
@@ -54,6 +56,10 @@ def test_what_is_in_it_and_what_is_not(operator: Client) -> None:
         "integrations.SourceFile",
     }
     assert Contact not in admin.site._registry
+    page = operator.get("/admin/").content.decode()
+    assert re.findall(r'<a href="/admin/\w+/\w+/">([^<]+)</a>', page) == [
+        "Raw events", "Source files", "Batches", "Jobs", "Users",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("table", TABLES)
