@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
@@ -21,6 +22,15 @@ from omnicrm.owned import owned_or_404
 from omnicrm.toasts import go_to
 
 MOST_TAGS = 200
+SORTS = {
+    "name": "Name, A to Z",
+    "-name": "Name, Z to A",
+    "-last": "Latest contact",
+    "last": "Longest without contact",
+    "-created": "Newest here",
+    "created": "Longest here",
+}
+"""The orders of the list by their name in the address."""
 
 
 @require_safe
@@ -28,7 +38,7 @@ MOST_TAGS = 200
 def contact_list(request: AuthedRequest) -> HttpResponse:
     """Everybody, searched, filtered and sorted as the address says; htmx gets the rows alone."""
     people = listing.read_list(request, request.user)
-    context = {"people": people, "count": people.count(), "counted": people.counted}
+    context = {"people": people, "count": people.count(), "counted": people.counted, "sorts": SORTS}
     if wants_fragment(request):
         return render(request, "contacts/list.html#rows", context)
     tags = Tag.objects.for_user(request.user).order_by("name")[:MOST_TAGS]
@@ -80,6 +90,7 @@ class ContactPage:
         self.request, self.contact, self.user = request, contact, request.user
         self.kinds = timeline.KINDS
         self.is_older = "before" in request.GET
+        self.today = timezone.localdate()
 
     @cached_property
     def timeline(self) -> timeline.TimelinePage:

@@ -9,7 +9,7 @@ from django import forms
 PEOPLE = [
     ("everyone", "Everybody I had mail or meetings with"),
     ("written_to", "Only people I wrote to"),
-    ("nobody", "Nobody new: only add to people I know"),
+    ("nobody", "Nobody new; only add to people I have"),
 ]
 
 
@@ -20,7 +20,11 @@ class ImportForm(forms.Form):
         allow_empty_file=True,
     )
     people = forms.ChoiceField(
-        choices=PEOPLE, required=False, initial="everyone", label="Who becomes a contact"
+        choices=PEOPLE,
+        required=False,
+        initial="everyone",
+        label="Who becomes a contact?",
+        widget=forms.RadioSelect,
     )
 
     def __init__(self, *args: Any, no_file: str = "", **kwargs: Any) -> None:

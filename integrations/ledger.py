@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
-from integrations.models import RawEvent
+from integrations.models import RawEvent, SourceFile
 from jobs.models import Batch, PlanItem
 
 # A line of an approved plan ends in its raw event's verdict; one that the plan left out ends with the plan's reason.
@@ -56,19 +57,38 @@ def listed(user_id: UUID, batch_id: UUID | None) -> int:
 
 def why(user_id: UUID, wanted: str) -> list[dict[str, Any]]:
     """What became of a Message-ID (with or without brackets), or of the mail from an address."""
+    lines = lines_about(user_id, wanted)
+    verdicts = verdicts_of(user_id, lines)
+    return [why_line(line, verdicts[line.pk]) for line in lines]
+
+
+def lines_about(user_id: UUID, wanted: str) -> list[PlanItem]:
+    """The lines of all plans that are about a Message-ID, or about mail from an address; 200 at most, oldest first."""
     key = wanted.strip().strip("<>")
     lines = PlanItem.objects.for_user(user_id).filter(seq__lt=1_000_000_000)
     rows = lines.filter(external_id=key) | lines.filter(data__from=key.lower())
-    return [
-        why_line(line) for line in rows.select_related("batch").order_by("batch__created_at", "seq")[:200]
-    ]
+    return list(rows.select_related("batch").order_by("batch__created_at", "seq")[:200])
 
 
-def why_line(line: PlanItem) -> dict[str, Any]:
-    raw = RawEvent.objects.for_user(line.user_id).filter(
-        source=line.batch.files.get().source, external_id=line.external_id
+def verdicts_of(user_id: UUID, lines: Sequence[PlanItem]) -> dict[UUID, str]:
+    """What became of each of these lines, by its id: the verdict on what the file held there, as far as there is one."""
+    batches = {line.batch_id for line in lines}
+    files = SourceFile.objects.for_user(user_id).filter(batch__in=batches)
+    sources = {file.batch_id: file.source for file in files}
+    raw = RawEvent.objects.for_user(user_id).filter(
+        source__in=set(sources.values()), external_id__in={line.external_id for line in lines}
     )
-    verdict = raw.values_list("verdict", flat=True).first()
+    found = {
+        (row.source, row.external_id): row.verdict for row in raw.only("source", "external_id", "verdict")
+    }
+    return {
+        line.pk: found.get((sources.get(line.batch_id, ""), line.external_id))
+        or ("pending" if line.batch.approved_at else "only planned")
+        for line in lines
+    }
+
+
+def why_line(line: PlanItem, verdict: str) -> dict[str, Any]:
     return {
         "batch_id": line.batch_id,
         "file": line.batch.title,
@@ -76,5 +96,5 @@ def why_line(line: PlanItem) -> dict[str, Any]:
         "external_id": line.external_id,
         "outcome": line.outcome,
         "reason": line.reason or line.data.get("problem", ""),
-        "verdict": verdict or ("pending" if line.batch.approved_at else "only planned"),
+        "verdict": verdict,
     }

@@ -9,6 +9,7 @@ urlpatterns = [
     path("", views.import_page, name="import"),
     path("upload/", views.upload, name="upload"),
     path("sample/", views.sample_mailbox, name="sample"),
+    path("why/", views.why, name="why"),
 ]
 
 batch_patterns = [

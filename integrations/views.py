@@ -1,4 +1,4 @@
-"""Hand over a file: the first step of every import. Nothing is written but the plan."""
+"""Hand over a file, the first step of every import; and ask what became of something in one."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from integrations import sample
+from integrations.batch_page import answered
 from integrations.forms import ImportForm
+from integrations.ledger import lines_about
 from integrations.plan import Refused, start_plan
 from jobs.models import Batch
 from omnicrm.acting import acting_as, own_units
-from omnicrm.http import AuthedRequest
+from omnicrm.http import AuthedRequest, clean_text
 from omnicrm.toasts import go_to
 
 RECENT = 5
@@ -39,21 +41,16 @@ def upload(request: AuthedRequest) -> HttpResponse:
     refused_unread = getattr(request, "upload_refusal", "")
     form = ImportForm(*sent, no_file=refused_unread)
     if form.is_valid():
+        options = {"people": form.cleaned_data["people"]}
         try:
-            batch = start_plan(
-                request.user, form.cleaned_data["file"], options={"people": form.cleaned_data["people"]}
-            )
+            batch = start_plan(request.user, form.cleaned_data["file"], options=options)
         except Refused as refused:
             form.add_error("file", str(refused))
         else:
             return go_to(request, reverse("batches:detail", args=[batch.pk]))
+    status = 413 if refused_unread else 422
     with acting_as(request.user.pk):
-        return render(
-            request,
-            "integrations/import.html",
-            import_context(request, form),
-            status=413 if refused_unread else 422,
-        )
+        return render(request, "integrations/import.html", import_context(request, form), status=status)
 
 
 @require_POST
@@ -64,3 +61,11 @@ def sample_mailbox(request: AuthedRequest) -> HttpResponse:
     except Refused as refused:
         return go_to(request, reverse("integrations:import"), str(refused))
     return go_to(request, reverse("batches:detail", args=[batch.pk]))
+
+
+@require_safe
+def why(request: AuthedRequest) -> HttpResponse:
+    """What became of a message, or of all mail from an address, in every file that was handed over."""
+    asked = clean_text(request.GET.get("q", ""), 300)
+    lines = answered(request.user.pk, lines_about(request.user.pk, asked)) if asked else []
+    return render(request, "integrations/why.html", {"asked": asked, "lines": lines})

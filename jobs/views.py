@@ -1,4 +1,4 @@
-"""A person's jobs: what runs, what waits, what died and why."""
+"""A person's jobs: what runs, what waits, what failed and why."""
 
 from __future__ import annotations
 
@@ -17,34 +17,31 @@ from omnicrm.owned import owned_or_404
 from omnicrm.toasts import go_to
 
 PAGE = 50
-
-WORDS = {
-    "plan_import": "Plan an import",
-    "file_import": "Import a file",
-    "normalize": "Read imported messages",
-    "undo": "Take a change back",
-    "embed": "Prepare the search by meaning",
-    "insight": "Look for what matters",
-    "extract_contacts": "Find people",
-    "purge": "Tidy up",
+SHOWS = {
+    "all": ("Everything", list(Job.State)),
+    "working": ("Not finished", [state for state in Job.State if state not in Job.FINISHED]),
+    "failed": ("Failed", [Job.State.DEAD]),
 }
+"""What can be listed, by its name in the address: its label, and the states it holds."""
 
 
 @require_safe
 @vary_on_headers("HX-Request")
 def job_list(request: AuthedRequest) -> HttpResponse:
     """The newest jobs first; while one of them is unfinished the page asks for the list again."""
-    number = page_number(request)
-    rows = Job.objects.for_user(request.user).select_related("batch").order_by("-created_at")
-    found = list(rows[(number - 1) * PAGE : number * PAGE + 1])
-    jobs = found[:PAGE]
-    for job in jobs:
-        job.words = WORDS.get(job.kind, job.kind.replace("_", " ").capitalize())  # type: ignore[attr-defined]
+    show, number = request.GET.get("show", ""), page_number(request)
+    show = show if show in SHOWS else "all"
+    rows = Job.objects.for_user(request.user).filter(state__in=SHOWS[show][1])
+    found = list(
+        rows.select_related("batch").order_by("-created_at")[(number - 1) * PAGE : number * PAGE + 1]
+    )
     context = {
-        "jobs": jobs,
+        "jobs": found[:PAGE],
+        "shows": {name: label for name, (label, _) in SHOWS.items()},
+        "show": show,
         "number": number,
         "has_next": len(found) > PAGE,
-        "is_live": any(not job.is_finished for job in jobs),
+        "is_live": any(not job.is_finished for job in found[:PAGE]),
     }
     return render(request, "jobs/list.html#jobs" if wants_fragment(request) else "jobs/list.html", context)
 

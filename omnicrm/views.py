@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.adapter import get_adapter
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
@@ -16,6 +17,7 @@ from django.views.decorators.http import require_safe
 
 from contacts.listing import ordering
 from contacts.models import Contact, Interaction, Task
+from integrations.forms import ImportForm
 from jobs.models import Batch
 from omnicrm.models import User
 
@@ -33,7 +35,9 @@ def home(request: HttpRequest) -> HttpResponse:
         context = {"is_open": get_adapter().is_open_for_signup(request)}
         return render(request, "home/welcome.html", context)
     today = today_context(user)
-    return render(request, "home/today.html" if today["is_begun"] else "home/first_steps.html", today)
+    if today["is_begun"]:
+        return render(request, "home/today.html", today)
+    return render(request, "home/first_steps.html", {"form": ImportForm(), "limit": settings.MAX_UPLOAD})
 
 
 def today_context(user: User) -> dict[str, Any]:

@@ -82,11 +82,22 @@ def duration(seconds: float | None) -> str:
     return f"about {round(seconds / 10) * 10} seconds"
 
 
+@register.filter("bytes")
+def size(number: int) -> str:
+    """A size as people read it: "512 bytes", "1.5 MB", "5 GB". static/js/app.js says it the same way."""
+    value, units = float(number), ["bytes", "KB", "MB", "GB"]
+    while value >= 1000 and len(units) > 1:
+        value, units = value / 1000, units[1:]
+    shown = f"{value:.1f}" if units[0] != "bytes" and value < 10 else f"{value:.0f}"
+    return f"{shown.removesuffix('.0')} {units[0]}"
+
+
 @register.filter
 def styled(field: forms.BoundField) -> SafeString:
     """The field's widget with the class that our stylesheet knows."""
     found = (name for kind, name in CLASSES.items() if isinstance(field.field.widget, kind))
-    attributes: dict[str, Any] = {"class": next(found, "form-control")}
+    # Labels say what a field is for; a placeholder that repeats them only looks like something filled in.
+    attributes: dict[str, Any] = {"class": next(found, "form-control"), "placeholder": False}
     if field.errors:
         attributes["class"] += " is-invalid"
     return field.as_widget(attrs=attributes)

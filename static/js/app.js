@@ -1,4 +1,4 @@
-// What every page has: theme, toasts, menus, ticks, dropped files, local times. All pages work without it.
+// What every page has: theme, keys, toasts, menus, ticks, dropped files, local times. All pages work without it.
 "use strict";
 
 const closest = (event, selector) => (event.target instanceof Element ? event.target.closest(selector) : null);
@@ -20,6 +20,33 @@ function chooseTheme(theme) {
     else localStorage.setItem("theme", theme);
   } catch { /* not remembered, but shown */ }
   showTheme();
+}
+
+// --- one key: "/" goes to the search. Whoever dictates or types with a stick can switch it off.
+const keysAreOn = () => {
+  try { return localStorage.getItem("keys") !== "off"; } catch { return true; }
+};
+
+function showKeys() {
+  document.querySelector("[data-keys]")?.setAttribute("aria-pressed", String(keysAreOn()));
+}
+
+function chooseKeys() {
+  try {
+    if (keysAreOn()) localStorage.setItem("keys", "off");
+    else localStorage.removeItem("keys");
+  } catch { /* not remembered: they stay on */ }
+  showKeys();
+}
+
+function goToSearch() {
+  const field = document.querySelector("[data-search]");
+  if (field) field.focus();
+  else window.location.assign(`${document.body.dataset.people}#q`);
+}
+
+function isTyping(element) {
+  return element.closest("input, textarea, select, [contenteditable]") !== null;
 }
 
 // --- toasts: {text, undo, next}; the page's own come from Django's messages
@@ -101,7 +128,7 @@ function readableSize(bytes) {
   const units = ["bytes", "KB", "MB", "GB"];
   let at = 0;
   for (; bytes >= 1000 && at < units.length - 1; at += 1) bytes /= 1000;
-  return `${bytes.toFixed(at && bytes < 10 ? 1 : 0)} ${units[at]}`;
+  return `${bytes.toFixed(at && bytes < 10 ? 1 : 0).replace(/\.0$/, "")} ${units[at]}`;
 }
 
 // --- times: the server writes UTC, the reader sees their own clock
@@ -118,24 +145,41 @@ function showTimes(root) {
   }
 }
 
+// --- a message that was opened in place
+function showLess(box) {
+  box.querySelector(".said-whole").replaceChildren();
+  box.querySelector("[data-more]").focus();
+}
+
 document.addEventListener("click", (event) => {
   const choice = closest(event, "[data-theme-choice]");
   if (choice) chooseTheme(choice.dataset.themeChoice);
+  if (closest(event, "[data-keys]")) chooseKeys();
   const tick = closest(event, "[data-tick]");
   if (tick) tickRange(tick, event);
+  const less = closest(event, "[data-less]");
+  if (less) showLess(less.closest(".said-box"));
   for (const menu of document.querySelectorAll("details.menu[open]")) {
     if (!menu.contains(event.target)) menu.open = false;
   }
 });
 
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
-  const menu = document.querySelector("details.menu[open]");
-  if (menu) {
-    menu.open = false;
-    menu.querySelector("summary").focus();
+  const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
+  if (event.key === "Escape") closeMenu();
+  if (event.key === "Enter" && !isPlain) event.target.closest("[data-sends]")?.form.requestSubmit();
+  if (event.key === "/" && isPlain && keysAreOn() && !isTyping(event.target)) {
+    event.preventDefault();
+    goToSearch();
   }
 });
+
+function closeMenu() {
+  const menu = document.querySelector("details.menu[open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+}
 
 document.addEventListener("change", (event) => {
   const all = closest(event, "[data-tick-all]");
@@ -165,9 +209,15 @@ document.addEventListener("htmx:afterSettle", (event) => {
   for (const form of document.querySelectorAll("[data-ticks]")) showTicked(form);
   event.target.querySelector?.("[data-focus]")?.focus();
 });
-// A form with mistakes comes back with 422: show it where it stood.
 document.addEventListener("htmx:beforeSwap", (event) => {
-  if (event.detail.xhr.status === 422) {
+  const { xhr } = event.detail;
+  // Signed out meanwhile: the page to sign in is no part of this one.
+  if (new URL(xhr.responseURL).pathname === document.body.dataset.signIn) {
+    event.detail.shouldSwap = false;
+    window.location.reload();
+  }
+  // A form with mistakes comes back with 422, or 413 for a file too large: show it where it stood.
+  if (xhr.status === 422 || xhr.status === 413) {
     event.detail.shouldSwap = true;
     event.detail.isError = false;
   }
@@ -175,7 +225,8 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 for (const kind of ["htmx:sendError", "htmx:responseError"]) {
   document.addEventListener(kind, (event) => {
     if (event.detail.elt.closest("[data-polls]")) return;
-    toast({ text: kind === "htmx:sendError" ? "No answer from the server. Check the connection and try again." : "That did not work. Reload the page and try again." });
+    const silent = "No answer from the server. Check the connection and try again.";
+    toast({ text: kind === "htmx:sendError" ? silent : "That did not work. Reload the page and try again." });
   });
 }
 document.addEventListener("htmx:xhr:progress", (event) => {
@@ -187,6 +238,8 @@ document.addEventListener("htmx:xhr:progress", (event) => {
 });
 
 showTheme();
+showKeys();
 showTimes(document);
+if (window.location.hash === "#q") goToSearch();
 for (const line of document.querySelectorAll(".said-toast")) leaveLater(line);
 for (const form of document.querySelectorAll("[data-ticks]")) showTicked(form);

@@ -90,6 +90,14 @@ def test_headers_sort_up_then_down_then_not(client: Client, three: object) -> No
     assert following("", "Name") == "?sort=-name"
 
 
+def test_the_order_can_be_chosen_without_the_headers(client: Client, three: object) -> None:
+    page = client.get("/contacts/?sort=-last").content.decode()
+    orders = dict(re.findall(r'<option value="(-?\w+)" (?:selected)?>([^<]+)<', page.split('id="sort"')[1]))
+    assert list(orders) == ["name", "-name", "-last", "last", "-created", "created"]
+    assert '<option value="-last" selected>Latest contact</option>' in page
+    assert listed(client, "sort=name") == listed(client)
+
+
 @pytest.mark.parametrize("sort", ["name", "-name", "last", "-last", "created", "-created"])
 def test_pages_hold_everybody_once(client: Client, alice: User, sort: str) -> None:
     """Ties and people never met lie across the borders of pages."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from contacts.models import Contact
@@ -14,7 +16,7 @@ from jobs.foreground import work_until_settled
 from jobs.models import Batch, Job
 from omnicrm.acting import acting_as
 from omnicrm.models import User
-from tests.factories import make_batch, make_contact, make_job
+from tests.factories import make_batch, make_contact, make_identity, make_job
 from tests.importing import letter, mailbox
 
 pytestmark = pytest.mark.django_db
@@ -115,6 +117,46 @@ def test_a_plan_that_no_longer_fits_is_refused(client: Client, alice: User, tmp_
     work_until_settled(the_batch(alice))
     assert "This would add 1 person and 2 e-mails" in page(client, fresh)
     assert "Cancelled." in page(client, address)
+
+
+def test_approving_twice_is_once(client: Client, alice: User, tmp_path: Path) -> None:
+    address = upload(client, archive(tmp_path))
+    work_until_settled(the_batch(alice))
+    form = {"plan_hash": the_batch(alice).plan_hash}
+    assert [client.post(f"{address}approve/", form).status_code for _ in range(2)] == [302, 302]
+    with acting_as(alice.pk):
+        assert Job.objects.for_user(alice).filter(kind="file_import").count() == 1
+
+
+def test_people_in_a_plan_lead_to_their_pages(client: Client, alice: User, tmp_path: Path) -> None:
+    make_identity(alice, value="bo@example.com", contact=make_contact(alice, display_name="Bo", slug="bo"))
+    address = upload(client, archive(tmp_path))
+    work_until_settled(the_batch(alice))
+    assert "/contacts/ada-lovelace/" not in page(client, address)
+    client.post(f"{address}approve/", {"plan_hash": the_batch(alice).plan_hash})
+    work_until_settled(the_batch(alice))
+    assert '<a href="/contacts/ada-lovelace/">Ada Lovelace</a>' in page(client, address)
+
+
+def test_a_plan_that_adds_nothing_suggests_nothing(client: Client, alice: User) -> None:
+    def primary(totals: dict[str, object]) -> list[str]:
+        batch = make_batch(alice, kind="file_import", state="planned", totals=totals)
+        shown = page(client, f"/batches/{batch.pk}/")
+        return [
+            button.split("</button>")[0].rpartition("> ")[2] for button in shown.split("btn btn-primary")[1:]
+        ]
+
+    assert primary({"create": 1, "reasons": {"undone": 1}}) == ["Approve and import"]
+    assert primary({"skip": 1, "reasons": {"already_here": 1}}) == []
+    assert "Plan again" in primary({"skip": 1, "reasons": {"undone": 1}})[0]
+
+
+def test_how_long_it_still_takes(client: Client, alice: User) -> None:
+    began = timezone.now() - dt.timedelta(minutes=1)
+    steps = {"kind": "file_import", "state": "running", "done_steps": 100, "approved_at": began}
+    slow, early = make_batch(alice, total_steps=400, **steps), make_batch(alice, **steps, total_steps=0)
+    assert "about 3 minutes left" in page(client, f"/batches/{slow.pk}/")
+    assert " left" not in page(client, f"/batches/{early.pk}/").split("<progress")[1].split("</section>")[0]
 
 
 def test_another_hash_is_refused(client: Client, alice: User, tmp_path: Path) -> None:
@@ -241,6 +283,21 @@ def test_jobs_are_listed_retried_and_cancelled(client: Client, alice: User, stra
     assert states == {"plan_import": "queued", "embed": "cancelled"}
     assert (the_batch(alice).state, the_batch(alice).error) == ("planning", "")
     assert "nothing to try again" in client.post(f"/jobs/{dead.pk}/retry/", follow=True).content.decode()
+
+
+def test_jobs_by_how_they_ended(client: Client, alice: User) -> None:
+    for kind, state in (("embed", "queued"), ("insight", "dead"), ("purge", "succeeded")):
+        make_job(alice, kind=kind, state=state)
+    names = {"Prepare the search by meaning", "Look for what matters", "Tidy up"}
+
+    def listed(query: str) -> set[str]:
+        shown = page(client, f"/jobs/?{query}")
+        return {name for name in names if f">{name}</b>" in shown}
+
+    assert listed("") == listed("show=x") == names
+    assert listed("show=working") == {"Prepare the search by meaning"}
+    assert listed("show=failed") == {"Look for what matters"}
+    assert 'hx-get="/jobs/?show=working&amp;page=1"' in page(client, "/jobs/?show=working")
 
 
 def test_home_shows_what_waits(client: Client, alice: User) -> None:

@@ -34,7 +34,7 @@ QUERIES = {
     "/contacts/ada/": 14,
     "/contacts/ada/?kind=email": 13,
     "/": 13,
-    "/batches/{batch}/": 8,
+    "/batches/{batch}/": 7,
 }
 
 

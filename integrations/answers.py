@@ -1,0 +1,53 @@
+"""“Why is it not here?”: what became of one line of a plan, in the words of the person who asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from integrations.reasons import reason
+from jobs.models import Batch, PlanItem
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of it, what that means, and how it feels: good, calm, warn or bad, as our notices are."""
+
+    title: str
+    meaning: str
+    tone: str
+
+
+IMPORTED = Answer("Imported", "", "good")
+WAITING = Answer("Waiting for its turn", "The import is still at work.", "calm")
+PLANNED = Answer("Only planned", "It comes in when you approve the plan.", "warn")
+STOPPED = Answer("Not reached", "The import stopped before it came to this.", "warn")
+TAKEN_BACK = Answer("Taken back", "You undid this import, and it went with it.", "warn")
+
+
+def answer(line: PlanItem, verdict: str) -> Answer:
+    """`verdict` is what the ledger says of the line: kept, pending, only planned, skipped:<why> or failed:<why>."""
+    kind, _, code = verdict.partition(":")
+    if kind == "failed" or line.outcome == PlanItem.Outcome.FAIL:
+        told = reason(code or line.reason)
+        return Answer(told.title, line.data.get("problem") or told.meaning, "bad")
+    if line.outcome == PlanItem.Outcome.SKIP:
+        return left_out(line.reason)
+    if kind == "skipped":
+        return TAKEN_BACK if code == "undone" else left_out(code)
+    if kind == "kept":
+        return IMPORTED
+    return unsettled(line.batch)
+
+
+def left_out(code: str) -> Answer:
+    told = reason(code)
+    return Answer(f"Left out: {told.title[0].lower()}{told.title[1:]}", told.meaning, "calm")
+
+
+def unsettled(batch: Batch) -> Answer:
+    """For a line without a verdict: how far its import has come."""
+    if batch.state == Batch.State.UNDONE:
+        return TAKEN_BACK
+    if batch.state in (Batch.State.CANCELLED, Batch.State.FAILED):
+        return STOPPED
+    return WAITING if batch.approved_at else PLANNED

@@ -1,0 +1,39 @@
+"""What templates say of jobs."""
+
+from __future__ import annotations
+
+from django import template
+
+from jobs.models import Job
+
+register = template.Library()
+
+NAMES = {
+    "plan_import": "Plan an import",
+    "file_import": "Import a file",
+    "normalize": "Sort what was imported to people",
+    "undo": "Take a change back",
+    "embed": "Prepare the search by meaning",
+    "insight": "Look for what matters",
+    "extract_contacts": "Find people",
+    "purge": "Tidy up",
+}
+
+STATES = {
+    Job.State.QUEUED: "Waiting",
+    Job.State.RUNNING: "At work",
+    Job.State.SUCCEEDED: "Done",
+    Job.State.DEAD: "Failed",
+    Job.State.CANCELLED: "Cancelled",
+}
+
+
+@register.filter
+def job_name(job: Job) -> str:
+    """What it does, in words. A kind without an entry reads as itself."""
+    return NAMES.get(job.kind, job.kind.replace("_", " ").capitalize())
+
+
+@register.filter
+def job_state(job: Job) -> str:
+    return STATES[Job.State(job.state)]
