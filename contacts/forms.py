@@ -20,7 +20,7 @@ class CleanText(forms.CharField):
 class ContactForm(forms.Form):
     """What is written about a contact."""
 
-    name = CleanText(max_length=200)
+    name = CleanText(max_length=200, widget=forms.TextInput(attrs={"autofocus": True}))
     company = CleanText(max_length=200, required=False)
     job_title = CleanText(max_length=200, required=False, label="Role")
     stage = forms.ChoiceField(choices=[("", "—"), *Contact.Stage.choices], required=False)
@@ -61,7 +61,9 @@ class IdentityForm(forms.Form):
 
 
 class NoteForm(forms.Form):
-    text = forms.CharField(max_length=20_000, label="Note", widget=forms.Textarea(attrs={"rows": 3}))
+    text = forms.CharField(
+        max_length=20_000, label="Note", widget=forms.Textarea(attrs={"rows": 3, "autofocus": True})
+    )
 
     def clean_text(self) -> str:
         return str(self.cleaned_data["text"]).replace("\x00", "").replace("\r\n", "\n")

@@ -22,7 +22,7 @@ function chooseTheme(theme) {
   showTheme();
 }
 
-// --- one key: "/" goes to the search. Whoever dictates or types with a stick can switch it off.
+// --- one key: "/" goes to the search. It can be switched off, for whoever dictates.
 const keysAreOn = () => {
   try { return localStorage.getItem("keys") !== "off"; } catch { return true; }
 };
@@ -45,11 +45,9 @@ function goToSearch() {
   else window.location.assign(`${document.body.dataset.people}#q`);
 }
 
-function isTyping(element) {
-  return element.closest("input, textarea, select, [contenteditable]") !== null;
-}
+const isTyping = (event) => closest(event, "input, textarea, select, [contenteditable]") !== null;
 
-// --- toasts: {text, undo, next}; the page's own come from Django's messages
+// --- toasts: {text, undo}; the page's own come from Django's messages
 function csrfToken() {
   return JSON.parse(document.body.getAttribute("hx-headers") || "{}")["X-CSRFToken"] || "";
 }
@@ -167,8 +165,8 @@ document.addEventListener("click", (event) => {
 document.addEventListener("keydown", (event) => {
   const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
   if (event.key === "Escape") closeMenu();
-  if (event.key === "Enter" && !isPlain) event.target.closest("[data-sends]")?.form.requestSubmit();
-  if (event.key === "/" && isPlain && keysAreOn() && !isTyping(event.target)) {
+  if (event.key === "Enter" && !isPlain) closest(event, "[data-sends]")?.form.requestSubmit();
+  if (event.key === "/" && isPlain && keysAreOn() && !isTyping(event)) {
     event.preventDefault();
     goToSearch();
   }
