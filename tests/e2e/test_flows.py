@@ -13,7 +13,14 @@ from playwright.sync_api import Page, expect
 
 from jobs.runner import run_one
 from omnicrm.models import User
-from tests.factories import make_contact, make_contact_tag, make_tag
+from tests.factories import (
+    make_contact,
+    make_contact_tag,
+    make_identity,
+    make_interaction,
+    make_participant,
+    make_tag,
+)
 from tests.importing import letter, mailbox
 
 
@@ -107,7 +114,7 @@ def test_notes_tasks_and_addresses_in_place(page: Page, alice: User) -> None:
     make_contact(alice, display_name="Ada", slug="ada")
     page.goto("/contacts/ada/")
     page.get_by_label("Write a note about Ada").fill("Likes poetry.")
-    page.get_by_role("button", name="Add note").click()
+    page.get_by_label("Write a note about Ada").press("Control+Enter")
     expect(page.locator("#timeline")).to_contain_text("Likes poetry.")
     page.get_by_label("Edit this note").click()
     page.locator("#timeline").get_by_label("Note", exact=True).fill("Likes maths.")
@@ -127,6 +134,7 @@ def test_edit_in_place(page: Page, alice: User) -> None:
     make_contact(alice, display_name="Ada", slug="ada")
     page.goto("/contacts/ada/")
     page.get_by_role("link", name="Edit Ada").click()
+    expect(page.get_by_label("Name")).to_be_focused()
     page.get_by_label("Name").fill("Ada King")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Ada King")
@@ -164,3 +172,53 @@ def test_sign_in_and_out(page: Page, alice: User) -> None:
     page.get_by_label("Account: alice@example.org").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("link", name="Sign in").first).to_be_visible()
+
+
+def test_a_slash_goes_to_the_search_unless_switched_off(page: Page, alice: User) -> None:
+    make_contact(alice, display_name="Ada")
+    page.goto("/jobs/")
+    page.keyboard.press("/")
+    expect(page.get_by_label("Search people")).to_be_focused()
+    page.keyboard.type("a/b")
+    expect(page.get_by_label("Search people")).to_have_value("a/b")
+    page.get_by_label("Account: alice@example.org").click()
+    page.get_by_role("button", name="goes to the search").click()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="goes to the search")).to_be_hidden()
+    page.goto("/contacts/")
+    page.keyboard.press("/")
+    expect(page.get_by_label("Search people")).not_to_be_focused()
+
+
+def test_a_message_opens_in_place_and_closes_again(page: Page, alice: User) -> None:
+    ada = make_contact(alice, display_name="Ada", slug="ada")
+    letter = make_interaction(
+        alice, subject="Looms", visible_text="It weaves. " * 90, text="It weaves. " * 90
+    )
+    make_participant(alice, interaction=letter, identity=make_identity(alice, contact=ada))
+    page.goto("/contacts/ada/")
+    page.get_by_role("link", name="Read all of Looms").click()
+    expect(page.locator(".said-whole .said")).to_contain_text("It weaves. " * 80)
+    expect(page.locator(".said-clip")).to_be_hidden()
+    page.get_by_role("button", name="Show less").click()
+    expect(page.get_by_role("link", name="Read all of Looms")).to_be_focused()
+    expect(page.locator(".said-clip")).to_be_visible()
+
+
+def test_whoever_was_signed_out_signs_in_on_a_page_of_its_own(page: Page, alice: User) -> None:
+    make_contact(alice, display_name="Ada", slug="ada")
+    page.goto("/contacts/ada/")
+    page.context.clear_cookies()
+    page.get_by_role("link", name="Notes").click()
+    expect(page).to_have_url(re.compile(r"/accounts/login/\?next=/contacts/ada/"))
+    expect(page.get_by_role("navigation", name="Main")).to_have_count(0)
+
+
+def test_a_dropped_file(page: Page) -> None:
+    page.goto("/")
+    dropped = page.evaluate_handle(
+        "() => { const drop = new DataTransfer(); drop.items.add(new File(['x'.repeat(1500)], 'mail.mbox')); return drop; }"
+    )
+    page.dispatch_event("[data-drop]", "drop", {"dataTransfer": dropped})
+    expect(page.get_by_text("mail.mbox — 1.5 KB")).to_be_visible()
+    assert page.evaluate("document.querySelector('input[type=file]').files.length") == 1

@@ -1,0 +1,181 @@
+"""An account with something of everything in it, and every page and state that shows it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from contacts.models import Contact
+from jobs.models import Batch
+from omnicrm.models import User
+from tests.factories import (
+    NOON,
+    make_batch,
+    make_company,
+    make_contact,
+    make_contact_tag,
+    make_identity,
+    make_interaction,
+    make_job,
+    make_note,
+    make_participant,
+    make_plan_item,
+    make_source_file,
+    make_tag,
+    make_task,
+)
+
+LONG = "Wolfeschlegelsteinhausenbergerdorffwelchevoralternwarengewissenhaftschaferswessenschafe"
+ADDRESS = f"{LONG[:50]}@example.com"
+
+OUTSIDE = [
+    "/",
+    "/accounts/login/",
+    "/accounts/signup/",
+    "/accounts/password/reset/",
+    "/accounts/password/reset/done/",
+    "/accounts/password/reset/key/1-set-password/",
+    "/accounts/password/reset/key/done/",
+    "/accounts/confirm-email/",
+    "/accounts/confirm-email/MQ:1tQqqq:nonsense/",
+    "/accounts/inactive/",
+    "/contacts/",
+    "/nothing/",
+]
+"""Pages for somebody who has not signed in."""
+
+EMPTY = ["/", "/contacts/", "/import/", "/import/why/?q=ada@example.com", "/batches/", "/jobs/"]
+"""Pages that look different as long as there is nothing to show."""
+
+
+def fill(alice: User) -> list[str]:
+    """Give Alice something of everything; the addresses of the pages and states that show it."""
+    ada = somebody(alice)
+    letter = letters(alice, ada)
+    note = make_note(alice, contact=ada, text=f"{LONG} with https://example.com/{LONG}")
+    make_task(alice, contact=ada, title=LONG, due_on=NOON.date())
+    make_task(alice, contact=ada, title="Done", done_at=NOON)
+    batches = in_every_state(alice, ada)
+    plan = f"/batches/{batches['planned'].pk}/"
+    lease = {"lease_until": timezone.now() + timedelta(minutes=1), "token": 1}
+    for state in ("queued", "running", "succeeded", "cancelled"):
+        held = lease if state == "running" else {}
+        make_job(alice, kind="normalize", state=state, progress="Read 120 of 400 messages", **held)
+    make_job(alice, kind="file_import", state="dead", error=LONG, batch=batches["failed"])
+    return [
+        "/",
+        "/contacts/",
+        "/contacts/?sort=-last",
+        "/contacts/?q=nobody",
+        "/contacts/?stage=client&q=ada",
+        f"/contacts/?after={ada.pk}",
+        "/contacts/add/",
+        "/contacts/ada/",
+        "/contacts/ada/?kind=meeting",
+        f"/contacts/ada/?before={NOON.isoformat().replace('+', '%2B')}_{note.pk}",
+        f"/contacts/ada/messages/{letter}/",
+        f"/contacts/ada/notes/{note.pk}/",
+        "/contacts/ada/edit/",
+        "/contacts/ada/delete/",
+        "/import/",
+        "/import/why/",
+        f"/import/why/?q={ADDRESS}",
+        "/import/why/?q=nobody@example.com",
+        "/batches/",
+        "/batches/?page=9",
+        *(f"/batches/{batch.pk}/" for batch in batches.values()),
+        *(f"{plan}?show={show}" for show in ("update", "messages", "skip", "fail", "skip&reason=undone")),
+        f"{plan}?find={LONG[:20]}",
+        f"{plan}?find=nothing",
+        f"/batches/{batches['done'].pk}/undo/",
+        "/jobs/",
+        "/jobs/?show=failed",
+        "/jobs/?page=9",
+        "/accounts/password/change/",
+        "/accounts/email/",
+        "/accounts/logout/",
+        "/accounts/reauthenticate/",
+        "/nothing/",
+    ]
+
+
+def somebody(alice: User) -> Contact:
+    """Ada, of whom everything is known and long."""
+    ada = make_contact(
+        alice,
+        display_name=f"Ada {LONG}",
+        slug="ada",
+        stage="client",
+        job_title="Countess",
+        company=make_company(alice, name=LONG),
+        primary_email=ADDRESS,
+        last_interaction_at=NOON,
+    )
+    make_contact_tag(alice, contact=ada, tag=make_tag(alice, name="Investor"))
+    return ada
+
+
+def letters(alice: User, ada: Contact) -> Any:
+    """Three of hers, two of them in one thread; the id of one."""
+    identity = make_identity(alice, value=ADDRESS, contact=ada)
+    for thread in ("a", "a", "b"):
+        letter = make_interaction(
+            alice,
+            subject=f"Re: {LONG}",
+            text=f"{LONG * 4}\n> {LONG}\n-- \nAda",
+            visible_text=LONG * 4,
+            thread_key=thread,
+        )
+        make_participant(alice, identity=identity, interaction=letter)
+    return letter.pk
+
+
+def in_every_state(alice: User, ada: Contact) -> dict[str, Batch]:
+    """A batch in each state, by the name of the state; and some that look different besides."""
+    kept = [{"what": "contacts.contact", "id": str(ada.pk), "label": str(ada), "why": "it has a note"}]
+    result = {"created": 1, "skipped": 2, "failed": 1, "errors": [{"reason": LONG}]}
+    totals = {"entries": 9, "create": 1, "update": 1, "skip": 2, "fail": 1, "interactions": 3}
+    totals |= {"kind": "mbox", "size": 12345, "estimate_seconds": 90}
+    totals["reasons"] = {"already_here": 1, "undone": 1, "unreadable": 1}
+    steps = {"done_steps": 120, "total_steps": 400, "approved_at": timezone.now()}
+    of_state: dict[str, dict[str, Any]] = {
+        "planning": {"done_steps": 120, "total_steps": 400},
+        "planned": {"totals": totals, "plan_hash": "0" * 64, "warnings": [LONG], "title": f"{LONG}.mbox"},
+        "approved": {"approved_at": timezone.now()},
+        "running": steps,
+        "done": {"totals": totals | {"result": result}, "approved_at": NOON, "finished_at": NOON},
+        "failed": {"error": f"The file {LONG} is gone.", "approved_at": NOON},
+        "cancelled": {"approved_at": NOON},
+        "undoing": steps,
+        "undone": {"totals": totals | {"undo": {"removed": 3, "kept": kept}}, "approved_at": NOON},
+    }
+    batches = {
+        state: make_batch(alice, **{"kind": "file_import", "title": f"{state}.mbox", "state": state} | more)
+        for state, more in of_state.items()
+    }
+    batches["nothing new"] = make_batch(
+        alice, kind="file_import", state="planned", totals={"entries": 1, "skip": 1, "reasons": {"undone": 1}}
+    )
+    batches["no plan"] = make_batch(alice, kind="file_import", state="failed", error="It is a picture.")
+    batches["deleted"] = make_batch(alice, kind="delete", state="done", title=f"Deleted {ada}")
+    lines_of(alice, batches["planned"], ada)
+    lines_of(alice, batches["done"], ada)
+    return batches
+
+
+def lines_of(alice: User, batch: Batch, ada: Contact) -> None:
+    """A line of each kind and outcome."""
+    make_source_file(alice, batch=batch)
+    person = {"name": LONG, "email": ADDRESS, "count": 3}
+    letter = {"subject": LONG, "from": ADDRESS, "date": NOON.isoformat()}
+    make_plan_item(alice, batch=batch, kind="person", data=person)
+    make_plan_item(
+        alice, batch=batch, kind="person", outcome="update", target=ada.pk, data=person | {"adds": [LONG]}
+    )
+    make_plan_item(alice, batch=batch, kind="email", data=letter)
+    make_plan_item(alice, batch=batch, kind="email", outcome="skip", reason="undone", data=letter)
+    make_plan_item(
+        alice, batch=batch, kind="bad", outcome="fail", reason="unreadable", data={"problem": LONG}
+    )
