@@ -25,6 +25,9 @@ _PLAIN = "p"
 """A <blockquote> that no mail program has marked as a quotation: decided when the page has been read."""
 _UNSHOWN = "x"
 _REACH = 60
+"""Open elements an end tag is looked for in."""
+_BREAKS = PARAGRAPHS | LINES | {"br"}
+_SPACED = PARAGRAPHS - {"hr"}
 _SPACES = re.compile(r"[ \t\r\n\f\xa0]+")
 _NAMES = re.compile(
     r"\b(?:class|id|type|data-marker|data-smartmail)\s*=\s*(?:\"([^\"]{0,400})\"|'([^']{0,400})'|([^\s\"'>]{1,400}))",
@@ -67,7 +70,10 @@ class _Page:
         if not text or self.kind == _UNSHOWN:
             return
         text = characters(text)
-        first, *rest = text.split("\n") if self.pre else [text]
+        if not self.pre:
+            self._add(text)
+            return
+        first, *rest = text.split("\n")
         self._add(first)
         for line in rest:
             self.end_line()
@@ -97,10 +103,9 @@ class _Page:
 
     def start(self, name: str, attributes: str) -> None:
         name = name.rpartition(":")[2]
-        self._break_at(name)
-        if name == "br":
-            self.end_line()
-        elif name == "hr":
+        if name in _BREAKS:
+            self.end_line(spaced=name in _SPACED)
+        if name == "hr":
             self._append("", RULE)
         elif name in ("td", "th"):
             self.text(" ")
@@ -132,13 +137,10 @@ class _Page:
         self.in_gmail = self.in_gmail or "gmail_quote" in names
         return self.kind
 
-    def _break_at(self, name: str) -> None:
-        if name in PARAGRAPHS or name in LINES:
-            self.end_line(spaced=name in PARAGRAPHS and name != "hr")
-
     def end(self, name: str) -> None:
         name = name.rpartition(":")[2]
-        self._break_at(name)
+        if name in _BREAKS:
+            self.end_line(spaced=name in _SPACED)
         for depth in range(1, min(len(self.open), _REACH) + 1):
             if self.open[-depth][0] == name:
                 self._close(depth)

@@ -31,6 +31,8 @@ _CONTACT = re.compile(
 )
 _NAME_WORD = re.compile(r"[^\W\d_]+(?:['’.-][^\W\d_]+)*[.,]?")
 _POSTSCRIPT = re.compile(r"p\.? ?(?:p\.? ?)?s\b", re.I)
+_LONG = 80
+"""Characters no name and no title has."""
 _EXCUSES = ("please", "excuse", "so ", "apolog", "forgive", "pardon", "sorry")
 _AROUND = "\"'“”„()"
 _TRIM = INVISIBLE + "*_~/,.!;:-–—+\"'()<>|。、！，"
@@ -38,8 +40,10 @@ _TRIM = INVISIBLE + "*_~/,.!;:-–—+\"'()<>|。、！，"
 
 def is_name(line: str) -> bool:
     """Whether a short line could be how somebody signs: one to four capitalised words or initials."""
+    if len(line) > _LONG or line[-1:] in ":?!":
+        return False
     words = [word.strip(_AROUND) or "." for word in line.strip(_TRIM).split()]
-    if not 1 <= len(words) <= 4 or line[-1] in ":?!":
+    if not 1 <= len(words) <= 4:
         return False
     if TEAM.fullmatch(line) or (len(words) == 1 and words[0] in GIVEN_NAMES):
         return True
@@ -50,6 +54,8 @@ def is_name(line: str) -> bool:
 
 def is_title(line: str) -> bool:
     """Whether a line could be a title, a company or a street: most of its words are capitalised or numbers."""
+    if len(line) > _LONG:
+        return False
     words = line.split()
     capitals = sum(word[0].isupper() or not word[0].isalpha() for word in words)
     return len(words) <= 7 and capitals * 2 > len(words) and line[-1] not in "?!:"
