@@ -1,6 +1,6 @@
 """What mail programs write around a reply, as tables: add a language here, not in the code that reads them.
 
-All phrases are compared casefolded. The patterns are only ever run on single lines, cut to a few hundred characters.
+All phrases are casefolded, and so is what they are compared with: "Grüße" and "grüsse" are one. The patterns are only ever run on single lines, cut to a few hundred characters.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ import re
 
 
 def _words(table: str) -> frozenset[str]:
-    return frozenset(table.split())
+    return frozenset(table.casefold().split())
 
 
 def _phrases(table: str) -> tuple[str, ...]:
     """The phrases of a table: separated by bars, over as many lines as it takes."""
-    return tuple(phrase.strip() for phrase in table.replace("\n", " | ").split("|") if phrase.strip())
+    phrases = table.casefold().replace("\n", " | ").split("|")
+    return tuple(phrase.strip() for phrase in phrases if phrase.strip())
 
 
 INVISIBLE = " \t\xa0\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\r\n\f\v"
@@ -243,11 +244,9 @@ much appreciated
 thanks for your time | thank you for your time | thank you for your help | appreciate it |
 with gratitude
 thanks and kind regards | hope this helps | hth | greetings | looking forward | with thanks
-mit freundlichen grüßen | mit freundlichen grüssen | mit freundlichem gruß | mit freundlichem gruss |
-mfg
-freundliche grüße | freundliche grüsse | viele grüße | viele grüsse | liebe grüße | liebe grüsse
-beste grüße | beste grüsse | herzliche grüße | herzliche grüsse | schöne grüße | schöne grüsse | lg | vg
-grüße | grüsse | gruß | gruss | danke | vielen dank | besten dank | danke und gruß | hochachtungsvoll
+mit freundlichen grüßen | mit freundlichem gruß | mfg | freundliche grüße | viele grüße | liebe grüße
+beste grüße | herzliche grüße | schöne grüße | lg | vg
+grüße | gruß | danke | vielen dank | besten dank | danke und gruß | hochachtungsvoll
 mit besten grüßen | mit herzlichen grüßen | viele liebe grüße | schönen gruß | liebe gruesse |
 viele gruesse
 cordialement | bien cordialement | très cordialement | bien à vous | bien à toi | amicalement | merci
