@@ -8,8 +8,7 @@ from itertools import groupby
 
 ATTRIBUTION = re.compile(r"[\d@]|\bwrote\s*:$", re.IGNORECASE)
 """A line above a quotation names a day or an address, else it is part of what was written ("as you said:")."""
-BROKEN = re.compile(r"\d.*(?:,|<[^>]*)$")
-"""Its first half, where a mail program broke it in two."""
+DIGIT = re.compile(r"\d")
 
 
 def is_quoted(line: str) -> bool:
@@ -37,7 +36,13 @@ def without_attribution(part: str) -> str:
     """A stretch before a quotation, without "On … wrote:" at its end."""
     lines = part.rstrip().splitlines()
     last = lines[-1] if lines else ""
-    if len(lines) > 1 and BROKEN.search(lines[-2]) and last.endswith(":"):
+    if len(lines) > 1 and is_broken(lines[-2]) and last.endswith(":"):
         return "\n".join(lines[:-2])
-    is_lead = (last.endswith(":") and ATTRIBUTION.search(last)) or BROKEN.search(last)
+    is_lead = (last.endswith(":") and ATTRIBUTION.search(last)) or is_broken(last)
     return "\n".join(lines[:-1]) if is_lead else part
+
+
+def is_broken(line: str) -> bool:
+    """Whether a line is the first half of "On … wrote:": a day, and a comma or an unclosed address at its end."""
+    day = DIGIT.search(line)
+    return day is not None and (line.endswith(",") or line.rfind("<") > max(day.start(), line.rfind(">")))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from contacts.quoting import own_words, passages
@@ -30,3 +32,21 @@ def test_own_words(text: str, expected: str) -> None:
 
 def test_passages_are_the_whole_of_it() -> None:
     assert list(passages("Hi\n> a\n> b\n\nYes.")) == [(False, "Hi"), (True, "> a\n> b"), (False, "\nYes.")]
+
+
+@pytest.mark.parametrize(
+    "unit", ["1", "1<", "1,", "1<>", "wrote ", " ", ">", "\n", "> a\nb1,\n", "@", "a:\n", "\r"]
+)
+def test_time_is_linear(unit: str) -> None:
+    """Twice the message takes about twice the time, and a megabyte less than a second."""
+
+    def seconds(size: int) -> float:
+        text = unit * (size // len(unit)) + "\n> a"
+        began = time.process_time()
+        own_words(text)
+        return time.process_time() - began
+
+    small = min(seconds(100_000) for _ in range(3))
+    large = min(seconds(200_000) for _ in range(3))
+    assert large <= 2.6 * small + 0.005
+    assert large <= 0.2
