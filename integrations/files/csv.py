@@ -7,14 +7,14 @@ import datetime as dt
 import io
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from contacts.drafts import BadRow, PersonDraft
 from integrations.files.columns import fields_of, names_people
 from integrations.files.text import decode
 from integrations.files.unreadable import Unreadable
 
-MAX_ROWS = 200_000
+MAX_ROWS = 100_000
 MAX_COLUMNS = 1_000
 MAX_CUSTOM = 100
 MAX_TEXT = 2_000
@@ -22,12 +22,25 @@ MAX_LINES_OF_A_ROW, MAX_CHARACTERS_OF_A_ROW = 100, 100_000
 HEADER_WITHIN = 30
 """How many lines may come before the header: LinkedIn puts a note there."""
 
-_ADDRESS = re.compile(r"[^\s;,<>\"'()]{1,100}@[^\s;,<>\"'()@.]+(?:\.[^\s;,<>\"'()@.]+)+")
+_WORD = re.compile(r"[^\s;,<>\"'()]+")
+_MAILTO = re.compile(r"^mailto:", re.IGNORECASE)
+_ADDRESS = re.compile(r"[^@]{1,100}@[^@.]+(?:\.[^@.]+)+")
 _NOTHING = {"", "-", "--", "n/a", "na", "none", "null", "unknown", "nan", "#n/a", "keine", "aucun"}
+_SINGLE = {
+    "full": "full_name", "given": "given_name", "middle": "", "family": "family_name", "organization": "organization",
+    "title": "title", "id": "external_id", "birthday": "",
+}  # fmt: skip
+"""Fields of which a person has one, and the attributes that take them as they are."""
 _PAIRED = re.compile(r"(.+ \d+) - (?:Value|Formatted)$", re.IGNORECASE)
 _ISO_DATE = re.compile(r"(\d{4})[-/.]?(\d{1,2})[-/.]?(\d{1,2})(?:[T ].*)?$")
 _DOTTED_DATE = re.compile(r"(\d{1,2})\.\s?(\d{1,2})\.\s?(\d{4})$")
 _SLASHED_DATE = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-](\d{4})$")
+
+_TOO_MANY = "Only the first {:,} rows were read. Split the file to import the rest."
+_TOO_WIDE = "This row has more cells than the header. Put quotation marks around values with a delimiter."
+_BROKEN = "The quotation marks of this row do not match, or it is too long. Correct it and import it again."
+_NO_ADDRESS = "“{}” is not an e-mail address. Correct it and import the row again."
+_NOBODY = "This row has no name, e-mail address or phone number."
 
 
 def parse(raw: bytes) -> list[PersonDraft]:
@@ -46,44 +59,40 @@ def read(raw: bytes) -> tuple[list[PersonDraft], list[BadRow]]:
         raise Unreadable("This file is empty. Export your contacts as CSV and try again.")
     lines = _Lines(text)
     delimiter, before = _header(lines)
-    headers = [header.strip() for header in _lenient(lines.at(before) or "", delimiter)]
-    if len(headers) > MAX_COLUMNS:
-        raise Unreadable(
-            f"This table has more than {MAX_COLUMNS:,} columns. Keep those that describe people."
-        )
-    fields = fields_of(headers)
+    columns = _Columns(_lenient(lines.ahead(before) or "", delimiter))
     lines.skip(before + 1)
     people: list[PersonDraft] = []
     bad: list[BadRow] = []
-    for position, cells in enumerate(_rows(lines, delimiter, len(headers)), start=before + 2):
+    rows = _Rows(lines, delimiter, columns.width)
+    for position, cells in enumerate(rows, start=before + 2):
         if len(people) + len(bad) >= MAX_ROWS:
-            bad.append(
-                BadRow(
-                    position,
-                    f"Only the first {MAX_ROWS:,} rows were read. Split the file to import the rest.",
-                )
-            )
+            bad.append(BadRow(position, _TOO_MANY.format(MAX_ROWS)))
             break
-        try:
-            if cells is None:
-                raise ValueError(
-                    "The quotation marks of this row do not match, or it is too long. Correct it and import it again."
-                )
-            if any(cells):
-                people.append(_person(headers, fields, cells, position))
-        except ValueError as error:
-            bad.append(BadRow(position, str(error)))
+        if cells is None:
+            bad.append(BadRow(position, _BROKEN))
+        elif any(cells):
+            person = columns.person(cells, position)
+            people.append(person) if isinstance(person, PersonDraft) else bad.append(person)
     return people, bad
 
 
 class _Lines:
-    """The lines of a text, looked at ahead and then left behind."""
+    """The lines of a text, some of them looked at ahead."""
 
     def __init__(self, text: str) -> None:
         self._reader = io.StringIO(text, newline=None)
         self._ahead: deque[str] = deque()
 
-    def at(self, index: int) -> str | None:
+    def __iter__(self) -> Iterator[str]:
+        while self.ahead(0) is not None:
+            yield self._ahead.popleft()
+            if not self._ahead:
+                for line in self._reader:
+                    yield line.rstrip("\n")
+                    if self._ahead:
+                        break
+
+    def ahead(self, index: int) -> str | None:
         """Return the line that many lines ahead, or None after the last."""
         while len(self._ahead) <= index:
             line = self._reader.readline()
@@ -93,7 +102,7 @@ class _Lines:
         return self._ahead[index]
 
     def skip(self, count: int) -> None:
-        """Leave that many lines behind."""
+        """Leave lines behind that were looked at ahead."""
         for _ in range(count):
             self._ahead.popleft()
 
@@ -102,12 +111,11 @@ def _header(lines: _Lines) -> tuple[str, int]:
     """Find the line that names the most columns, and the delimiter with which it does. Raises Unreadable."""
     best, found = 0, (",", 0)
     for index in range(HEADER_WITHIN):
-        line = lines.at(index)
+        line = lines.ahead(index)
         if line is None:
             break
         for delimiter in ",;\t|":
-            headers = _lenient(line[:MAX_CHARACTERS_OF_A_ROW], delimiter)
-            fields = fields_of(headers[:MAX_COLUMNS])
+            fields = fields_of(_lenient(line[:MAX_CHARACTERS_OF_A_ROW], delimiter)[:MAX_COLUMNS])
             known = sum(1 for field in fields if field)
             if names_people(fields) and known > best:
                 best, found = known, (delimiter, index)
@@ -119,42 +127,84 @@ def _header(lines: _Lines) -> tuple[str, int]:
     return found
 
 
-def _rows(lines: _Lines, delimiter: str, width: int) -> Iterator[list[str] | None]:
-    """Yield the cells of each row, or None for one with broken quotes; the row after it begins on the next line."""
-    while (line := lines.at(0)) is not None:
-        if len(line) > MAX_CHARACTERS_OF_A_ROW:
-            cells, count = None, 1
-        elif '"' not in line:
-            cells, count = line.split(delimiter), 1
-        else:
-            cells, count = _quoted(lines, delimiter, width)
-        lines.skip(count)
-        yield cells and [_cell(cell) for cell in cells]
+class _Rows:
+    """The cells of each row, or None for one with broken quotes; the row after it begins on the next line."""
 
+    def __init__(self, lines: _Lines, delimiter: str, width: int) -> None:
+        self._lines, self._delimiter, self._width = lines, delimiter, width
+        self._patience = 10 * MAX_LINES_OF_A_ROW
+        """How many lines may be looked at in vain: quotes that never close must not make each line be read often."""
 
-def _quoted(lines: _Lines, delimiter: str, width: int) -> tuple[list[str] | None, int]:
-    """Read a row whose quoted cells may go on over several lines, and say how many.
+    def __iter__(self) -> Iterator[list[str] | None]:
+        for line in self._lines:
+            self._patience += 2
+            if len(line) > MAX_CHARACTERS_OF_A_ROW:
+                yield None
+                continue
+            cells = line.split(self._delimiter) if '"' not in line else self._quoted(line)
+            yield cells and _unguarded(list(map(str.strip, cells)))
 
-    A row over several lines must be as wide as the header: else a stray quote would swallow the rows after it.
-    """
-    line = first = text = lines.at(0) or ""
-    for count in range(1, MAX_LINES_OF_A_ROW):
-        if count == 1 or '"' in line:
-            try:
-                cells = next(csv.reader([text], delimiter=delimiter, strict=True))
-            except csv.Error as error:
-                if "unexpected end" not in str(error):
-                    break
-            else:
-                if count == 1 or len(cells) == width:
-                    return cells, count
+    def _quoted(self, line: str) -> list[str] | None:
+        """Read a row whose quoted cells may go on over several lines."""
+        if line.count('"') % 2 == 0 and (cells := self._strict(line)):
+            return cells
+        if self._after(line, inside=False) == "open" and (cells := self._over_several_lines(line)):
+            return cells
+        if line.count(self._delimiter) + 1 < self._width:
+            return None
+        return self._as_wide_as_the_header(_lenient(line, self._delimiter))
+
+    def _over_several_lines(self, first: str) -> list[str] | None:
+        """Read on to the end of the row. It must be as wide as the header: else a stray quote would swallow rows."""
+        pieces, length = [first], len(first)
+        while len(pieces) < MAX_LINES_OF_A_ROW and self._patience > 0:
+            line = self._lines.ahead(len(pieces) - 1)
+            length += len(line or "")
+            if line is None or length > MAX_CHARACTERS_OF_A_ROW:
                 break
-        line = lines.at(count) or ""
-        text = f"{text}\n{line}"
-        if lines.at(count) is None or len(text) > MAX_CHARACTERS_OF_A_ROW:
-            break
-    cells = _lenient(first, delimiter)
-    return (cells if len(cells) == width else None), 1
+            pieces.append(line)
+            match self._after(line, inside=True):
+                case "closed":
+                    if cells := self._as_wide_as_the_header(self._strict("\n".join(pieces))):
+                        self._lines.skip(len(pieces) - 1)
+                        return cells
+                    break
+                case "broken":
+                    break
+        self._patience -= len(pieces)
+        return None
+
+    def _after(self, line: str, *, inside: bool) -> str:
+        """Whether after a line, begun inside of quotes or not, the row is "open" within quotes, "closed" or "broken"."""
+        at = 0
+        while True:
+            if not inside:
+                if not line.startswith('"', at):
+                    at = line.find(self._delimiter, at) + 1
+                    if not at:
+                        return "closed"
+                    continue
+                at += 1
+            quote = line.find('"', at)
+            while quote >= 0 and line.startswith('"', quote + 1):
+                quote = line.find('"', quote + 2)
+            if quote < 0:
+                return "open"
+            at = quote + 1
+            if at == len(line):
+                return "closed"
+            if line[at] != self._delimiter:
+                return "broken"
+            at, inside = at + 1, False
+
+    def _strict(self, text: str) -> list[str] | None:
+        try:
+            return next(csv.reader([text], delimiter=self._delimiter, strict=True))
+        except csv.Error:
+            return None
+
+    def _as_wide_as_the_header(self, cells: list[str] | None) -> list[str] | None:
+        return cells if cells and len(cells) == self._width else None
 
 
 def _lenient(line: str, delimiter: str) -> list[str]:
@@ -164,31 +214,55 @@ def _lenient(line: str, delimiter: str) -> list[str]:
         return []
 
 
-def _cell(cell: str) -> str:
+def _unguarded(cells: list[str]) -> list[str]:
     """Undo what spreadsheets and our own export do to keep a value from being a formula: `'+49`, `="0123"`."""
-    cell = cell.strip()
-    if cell[:1] == "'" and cell[1:2] and cell[1] in "=+-@":
-        return cell[1:]
-    if cell[:2] == '="' and cell[-1:] == '"' and len(cell) > 2:
-        return cell[2:-1]
-    return cell
+    for index, cell in enumerate(cells):
+        if cell[:1] == "'" and cell[1:2] in ("=", "+", "-", "@"):
+            cells[index] = cell[1:]
+        elif cell[:2] == '="' and cell[-1] == '"' and len(cell) > 2:
+            cells[index] = cell[2:-1]
+    return cells
 
 
-def _person(headers: Sequence[str], fields: Sequence[str], cells: list[str], position: int) -> PersonDraft:
-    """Build the draft of a row. Raises ValueError with a sentence for the person who made the file."""
-    if any(cells[len(headers) :]):
-        raise ValueError(
-            "This row has more cells than the header. Put quotation marks around values with a delimiter."
-        )
-    cells += [""] * (len(headers) - len(cells))
-    person = PersonDraft(position=position)
-    single: dict[str, str] = {}
-    for index, (field, cell) in enumerate(zip(fields, cells, strict=False)):
-        if field and not cell:
-            continue
+class _Columns:
+    """What the columns of a table hold, and the people whom its rows then describe."""
+
+    def __init__(self, headers: list[str]) -> None:
+        self._headers = [header.strip() for header in headers]
+        self.width = len(headers)
+        if self.width > MAX_COLUMNS:
+            raise Unreadable(
+                f"This table has more than {MAX_COLUMNS:,} columns. Keep those that describe people."
+            )
+        self._fields = fields_of(self._headers)
+
+    def person(self, cells: list[str], position: int) -> PersonDraft | BadRow:
+        """Return the person of a row, or why it describes none, in a sentence for whoever made the file."""
+        if len(cells) > self.width and any(cells[self.width :]):
+            return BadRow(position, _TOO_WIDE)
+        person = PersonDraft(position=position)
+        single: dict[str, str] = {}
+        for index, cell in enumerate(cells[: self.width]):
+            if not cell:
+                continue
+            field = self._fields[index]
+            if field in _SINGLE and field not in single:
+                single[field] = cell[:MAX_TEXT]
+            elif field == "email":
+                emails = _addresses(cell)
+                if emails is None:
+                    return BadRow(position, _NO_ADDRESS.format(cell[:80]))
+                person.emails += emails
+            else:
+                self._take(person, index, field, cells)
+        _fill(person, single)
+        if person.full_name or person.emails or person.phones:
+            return person
+        return BadRow(position, _NOBODY)
+
+    def _take(self, person: PersonDraft, index: int, field: str, cells: list[str]) -> None:
+        cell = cells[index]
         match field:
-            case "email":
-                person.emails += _addresses(cell)
             case "phone":
                 person.phones += _several(cell)
             case "tags":
@@ -198,39 +272,42 @@ def _person(headers: Sequence[str], fields: Sequence[str], cells: list[str], pos
             case "silent":
                 pass
             case "":
-                _keep(person, *_named(headers, cells, index))
-            case _ if field in single:
-                _keep(person, headers[index], cell)
+                _keep(person, self._name(index, cells), cell)
             case _:
-                single[field] = cell[:MAX_TEXT]
-    _fill(person, single)
-    if not (person.full_name or person.emails or person.phones):
-        raise ValueError("This row has no name, e-mail address or phone number.")
-    return person
+                _keep(person, self._headers[index], cell)
+
+    def _name(self, index: int, cells: list[str]) -> str:
+        """Return the name of a column without a field; Google names its own fields in the column before."""
+        paired = _PAIRED.match(self._headers[index])
+        if not paired or not index:
+            return self._headers[index]
+        label = self._headers[index - 1].lower().removeprefix(paired[1].lower())
+        return (
+            (cells[index - 1].strip("* ") or paired[1])
+            if label in (" - label", " - type")
+            else self._headers[index]
+        )
 
 
 def _fill(person: PersonDraft, single: dict[str, str]) -> None:
-    person.given_name = single.get("given", "")
-    person.family_name = single.get("family", "")
-    parts = (person.given_name, single.get("middle", ""), person.family_name)
-    person.full_name = single.get("full", "") or " ".join(part for part in parts if part)
-    person.organization = single.get("organization", "")
-    person.title = single.get("title", "")
-    person.external_id = single.get("id", "")
-    if born := single.get("birthday", ""):
+    for field, value in single.items():
+        if attribute := _SINGLE[field]:
+            setattr(person, attribute, value)
+    if not person.full_name:
+        parts = (person.given_name, single.get("middle"), person.family_name)
+        person.full_name = " ".join(filter(None, parts))
+    if born := single.get("birthday"):
         person.birthday = _date(born)
         if person.birthday is None and born != "0/0/00":
             _keep(person, "birthday", born)
 
 
-def _addresses(cell: str) -> list[str]:
-    """Return the addresses in a cell. Raises ValueError if it holds something else; Exchange's own names are passed over."""
+def _addresses(cell: str) -> list[str] | None:
+    """Return the addresses in a cell, or None if it holds something else; Exchange's own names are passed over."""
     if cell.lower() in _NOTHING or cell[:3].lower() in ("/o=", "ex:"):
         return []
-    found = _ADDRESS.findall(cell[:MAX_TEXT])
-    if not found:
-        raise ValueError(f"“{cell[:80]}” is not an e-mail address. Correct it and import the row again.")
-    return [re.sub(r"(?i)^mailto:", "", address) for address in found]
+    words = (_MAILTO.sub("", word).strip(".") for word in _WORD.findall(cell[:MAX_TEXT]) if "@" in word)
+    return [word for word in words if _ADDRESS.fullmatch(word)] or None
 
 
 def _several(cell: str) -> list[str]:
@@ -242,19 +319,6 @@ def _tags(cell: str) -> list[str]:
     """Return the labels in a cell; Google marks the groups of its own, such as “* myContacts”, with a star."""
     values = re.split(r":::|[;,\n]", cell[:MAX_TEXT])
     return [tag for value in values if (tag := value.strip()) and not tag.startswith("* ")]
-
-
-def _named(headers: Sequence[str], cells: list[str], index: int) -> tuple[str, str]:
-    """Return a name and the value for a column without a field; Google names its own fields in the column before."""
-    header, cell = headers[index], cells[index]
-    paired = _PAIRED.match(header)
-    if (
-        paired
-        and index
-        and headers[index - 1].lower() in (f"{paired[1]} - label".lower(), f"{paired[1]} - type".lower())
-    ):
-        header = cells[index - 1].strip("* ") or paired[1]
-    return header, cell
 
 
 def _keep(person: PersonDraft, name: str, value: str) -> None:

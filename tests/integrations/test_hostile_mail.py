@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import gc
 import random
-import time
 import tracemalloc
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Callable
 
 import pytest
 
 from integrations.mail import addresses
 from integrations.mail.html import to_text
 from integrations.mail.message import MAX_TEXT, parse
+from tests.integrations.linear import SIZE, assert_linear
 
-Text = TypeVar("Text", bytes, str)
-SIZE = 150_000
 FROM = b"From: a@x.example\r\nSubject: s\r\n"
 
 
@@ -113,32 +109,6 @@ PAGES: dict[str, Callable[[int], str]] = {
     "lines": lambda size: "<pre>" + "\n" * size,
     "fonts": lambda size: "".join(f"<p><font a={n}>" for n in range(size // 16)),
 }
-
-
-@pytest.fixture(autouse=True)
-def _without_collector() -> Iterator[None]:
-    """Collections fall where they like and cost what other tests have left behind."""
-    gc.disable()
-    yield
-    gc.enable()
-
-
-def seconds(call: Callable[[], object]) -> float:
-    began = time.process_time()
-    call()
-    return time.process_time() - began
-
-
-def assert_linear(read: Callable[[Text], object], make: Callable[[int], Text]) -> None:
-    """Times below 10 ms for the larger input are noise, and quick enough. Noise elsewhere goes away by repeating."""
-    small, large = make(SIZE), make(2 * SIZE)
-    once = twice = float("inf")
-    for _ in range(8):
-        once = min(once, seconds(lambda: read(small)))
-        twice = min(twice, seconds(lambda: read(large)))
-        if twice < 0.01 or (twice <= 2.6 * once and twice <= len(large) / 1e6):
-            return
-    pytest.fail(f"{once:.3f} s, and {twice:.3f} s for twice the input")
 
 
 @pytest.mark.parametrize("name", MESSAGES)
