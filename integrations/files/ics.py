@@ -120,7 +120,9 @@ def _calendars(raw: bytes) -> Iterator[_Lines]:
 
 
 def _open(found: _Lines, path: list[str], name: str, line: Line) -> None:
-    if name in ("VCALENDAR", "VEVENT", "VTIMEZONE"):
+    if name == "VCALENDAR":
+        del path[1:]
+    elif name in ("VEVENT", "VTIMEZONE"):
         _close(path, name)
     if len(path) < MAX_DEPTH:
         path.append(name)

@@ -317,6 +317,11 @@ def test_missing_ends_and_marks(newline: str) -> None:
     assert [e.title for e in parse(text.replace("\n", newline).encode())] == ["One", "Two"]
 
 
+def test_a_calendar_that_begins_within_an_event_closes_it() -> None:
+    text = "BEGIN:VEVENT\nDTSTART:20260105\nBEGIN:VCALENDAR\nEND:VCALENDAR\nSUMMARY:Nobody's\n"
+    assert [(e.title, e.start) for e in parse(text.encode())] == [("", dt.date(2026, 1, 5))]
+
+
 def test_an_event_without_uid_has_the_same_key_each_time() -> None:
     raw = calendar(event("DTSTART:20260105", "SUMMARY:One"), event("DTSTART:20260105", "SUMMARY:Two"))
     uids = [e.uid for e in parse(raw)]
