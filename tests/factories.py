@@ -120,10 +120,10 @@ def make_identity(user: User, **fields: Any) -> ContactIdentity:
 
 
 def make_search_text(user: User, **fields: Any) -> SearchText:
-    """A contact without one, which a search does not find until then."""
-    contact = fields.pop("contact", None) or saved(
-        Contact(user=user, display_name="Ada", sort_name="ada", slug=f"contact-{number()}")
-    )
+    """What a search looks at, in the place of what the contact has already."""
+    contact = fields.pop("contact", None) or make_contact(user)
+    with acting_as(user.pk):
+        SearchText.objects.for_user(user).filter(contact=contact).delete()
     return saved(SearchText(user=user, contact=contact, **{"text": "ada", "parts": parts("ada")} | fields))
 
 
