@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import sys
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from django.conf import settings
@@ -65,9 +69,10 @@ class JsonCommand(BaseCommand):
 
     def handle(self, *args: Any, as_json: bool = False, **options: Any) -> None:
         try:
-            if self.uses_database:
-                fill_empty_database()
-            result = self.run(**options)
+            with quietly():
+                if self.uses_database:
+                    fill_empty_database()
+                result = self.run(**options)
         except (OperationalError, ProgrammingError) as error:
             if not (sentence := explained(error)):
                 raise
@@ -75,6 +80,19 @@ class JsonCommand(BaseCommand):
         self.stdout.write(json.dumps(result, cls=DjangoJSONEncoder) if as_json else self.words(result))
         if not self.succeeded(result):
             sys.exit(REFUSED)
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Somebody waits for an answer here, and not for a line from each job; unless they asked for LOG_LEVEL."""
+    root = logging.getLogger()
+    before = root.level
+    if "LOG_LEVEL" not in os.environ:
+        root.setLevel(max(before, logging.WARNING))
+    try:
+        yield
+    finally:
+        root.setLevel(before)
 
 
 def fill_empty_database() -> None:

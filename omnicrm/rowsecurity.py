@@ -1,8 +1,8 @@
 """Constraints that make the database keep users apart; `makemigrations` carries them like any other.
 
 `RowSecurity` forces row-level security and ties a row to its owner. `SameOwner` is a foreign key over
-`(user_id, id)`: a row can only point at a row of the same user. See docs/isolation in DESIGN terms:
-each of the three layers (scoped manager, composite keys, row security) holds alone.
+`(user_id, id)`: a row can only point at a row of the same user. Each of the three layers (scoped manager,
+composite keys, row security) holds alone: docs/how-it-fits-together.md.
 """
 
 from __future__ import annotations

@@ -248,7 +248,6 @@ def test_migrations_need_the_owner(monkeypatch: pytest.MonkeyPatch) -> None:
     ("start", "given", "pool"),
     [
         ("import omnicrm.wsgi", {}, 16),
-        ("import omnicrm.wsgi", {"DB_POOL": "3"}, 3),
         ("import omnicrm.celery", {"DB_POOL": "3"}, 0),
     ],
 )
@@ -312,12 +311,9 @@ def test_a_server_of_ones_own_machine_is_clean_without_tls() -> None:
 
 
 def test_what_is_no_address_is_refused_without_repeating_it() -> None:
-    for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "SITE_URL"):
-        done = check(**{name: "mysql://me:secret@host"})
-        assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr.startswith(f"{name} must begin with ")
-        assert done.stderr.count("\n") == 1
-        assert "secret" not in done.stderr
+    done = check(DATABASE_URL="mysql://me:secret@host")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "DATABASE_URL must begin with postgresql:// or postgres://.\n"
 
 
 def test_a_server_without_a_key_does_not_start() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
 from django.db import IntegrityError
 from django.test import Client
 from pytest_django import Settings
@@ -149,3 +150,15 @@ def test_machines_that_ask_are_not_told_of(client: Client, logged: Lines) -> Non
     for path in ("/livez", "/readyz"):
         assert client.get(path).status_code == 200
     assert logged() == []
+
+
+def test_a_command_says_what_it_is_asked_and_no_more(
+    alice: User, tmp_path: Path, logged: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LOG_LEVEL", raising=False)
+    file = str(mailbox(tmp_path / "mail.mbox", letter(1)))
+    call_command("import_file", file, "--user", alice.email, "--plan-only", stdout=io.StringIO())
+    assert logged() == []
+    monkeypatch.setenv("LOG_LEVEL", "INFO")
+    call_command("import_file", file, "--user", alice.email, "--plan-only", stdout=io.StringIO())
+    assert [(line["event"], line["kind"]) for line in logged()] == [("job.ran", "plan_import")]
