@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -20,6 +20,10 @@ from tests.e2e.seeing import FLAGS, Eyes
 
 # Playwright keeps an event loop in this thread, which Django takes for async code.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+
+# A busy machine takes its time, and nothing is said here about how long anything may take.
+PATIENCE = 20_000
+expect.set_options(timeout=PATIENCE)
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -52,7 +56,7 @@ def context(browser: Browser, live_server: LiveServer, alice: User) -> Iterator[
     """A window in which Alice has signed in."""
     window = browser.new_context(base_url=live_server.url, locale="en-GB", timezone_id="Europe/Berlin")
     window.add_cookies([{"name": "sessionid", "value": session_of(alice), "url": live_server.url}])
-    window.set_default_timeout(10_000)
+    window.set_default_timeout(PATIENCE)
     yield window
     window.close()
 
