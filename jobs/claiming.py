@@ -17,11 +17,21 @@ from omnicrm.acting import as_role
 NOBODY = UUID(int=0)
 FIELDS = Job._meta.concrete_fields
 
-# `lane` walks, in the claim's index, from one user with waiting work to the next, beginning after the user who
-# was served last; `sort` walks from one of their kinds to the next. Postgres goes only as far as LIMIT asks, so
-# the cost grows neither with the backlog nor with the number of users. (The long ORDER BYs name the index: no
-# other one sorts so; and `chosen` does not ask for the state, lest the planner walk all that waits.) Users with fewer running jobs go first. Within one user a job's rank is its time plus 15 s
-# for each point of priority: five minutes of waiting are worth one level.
+# Read it from the inside. In each queue that was asked for, in order:
+#   `lane`   the users with waiting work, one by one, beginning after the one who was served last;
+#   `busy`   how many jobs of that user are running: at the cap, the user is passed over;
+#   `sort`   the kinds of which that user has waiting work;
+#   `first`  of each kind and priority the oldest due jobs, unless their mutex or their kind is taken;
+#   `job`    of those the first three by rank: their time plus 15 s for each point of priority, so that five
+#            minutes of waiting are worth one level.
+# Nine such candidates are enough for workers that claim at the same moment. Of them `chosen` takes one that nobody
+# else has locked: earlier queue, fewer running jobs, earlier turn, lower rank. `claimed` gives it lease and token,
+# and `begun` moves its batch on.
+#
+# `walk` and `sort` hop through the claim's index from one user, or kind, to the next instead of reading all that
+# waits, and Postgres goes only as far as a LIMIT asks: so the cost grows neither with the backlog nor with the number
+# of users. Two things look odd and are for the planner: the long ORDER BYs name that index, because no other one
+# sorts so; and `chosen` asks for jobs without token and end instead of queued ones, lest it walk all of those.
 CLAIM = """
 WITH RECURSIVE running AS MATERIALIZED (
     SELECT user_id, kind, count(*) AS jobs FROM jobs_job WHERE state = 'running' GROUP BY user_id, kind
