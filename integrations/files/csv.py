@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import datetime as dt
 import io
 import re
 from collections import deque
 from collections.abc import Iterator
 
 from contacts.drafts import BadRow, PersonDraft
+from integrations.files.birthdays import full_date
 from integrations.files.columns import fields_of, names_people
 from integrations.files.text import decode
 from integrations.files.unreadable import Unreadable
@@ -32,9 +32,6 @@ _SINGLE = {
 }  # fmt: skip
 """Fields of which a person has one, and the attributes that take them as they are."""
 _PAIRED = re.compile(r"(.+ \d+) - (?:Value|Formatted)$", re.IGNORECASE)
-_ISO_DATE = re.compile(r"(\d{4})[-/.]?(\d{1,2})[-/.]?(\d{1,2})(?:[T ].*)?$")
-_DOTTED_DATE = re.compile(r"(\d{1,2})\.\s?(\d{1,2})\.\s?(\d{4})$")
-_SLASHED_DATE = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-](\d{4})$")
 
 _TOO_MANY = "Only the first {:,} rows were read. Split the file to import the rest."
 _TOO_WIDE = "This row has more cells than the header. Put quotation marks around values with a delimiter."
@@ -297,7 +294,7 @@ def _fill(person: PersonDraft, single: dict[str, str]) -> None:
         parts = (person.given_name, single.get("middle"), person.family_name)
         person.full_name = " ".join(filter(None, parts))
     if born := single.get("birthday"):
-        person.birthday = _date(born)
+        person.birthday = full_date(born)
         if person.birthday is None and born != "0/0/00":
             _keep(person, "birthday", born)
 
@@ -325,23 +322,3 @@ def _keep(person: PersonDraft, name: str, value: str) -> None:
     label = re.search(r" - (?:label|type)$", name, re.IGNORECASE)
     if name and value and not label and len(person.custom) < MAX_CUSTOM:
         person.custom.setdefault(name[:100], value[:MAX_TEXT])
-
-
-def _date(text: str) -> dt.date | None:
-    """Return a date in a form that leaves no doubt which number is the month, else None."""
-    if match := _ISO_DATE.match(text):
-        year, month, day = match.groups()
-    elif match := _DOTTED_DATE.match(text):
-        day, month, year = match.groups()
-    elif match := _SLASHED_DATE.match(text):
-        month, day, year = match.groups()
-        if int(month) > 12:
-            day, month = month, day
-        elif int(day) <= 12 and day != month:
-            return None
-    else:
-        return None
-    try:
-        return dt.date(int(year), int(month), int(day))
-    except ValueError:
-        return None

@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 from contacts.drafts import BadRow, PersonDraft
+from integrations.files.birthdays import full_date
 from integrations.files.contentlines import Line, content_lines, split_value, unescape
 
 MAX_LISTED = 100
@@ -15,17 +17,23 @@ MAX_NOTES, MAX_TEXT = 100_000, 2_000
 MAX_LINES = 5_000
 """How many properties of one card we look at."""
 
-_DATE = re.compile(r"(\d{4})-?(\d{1,2})-?(\d{1,2})(?:[T ].*)?$", re.DOTALL)
+_ANGLES = re.compile(r"<([^<>]+@[^<>]+)>")
+_MAILTO = re.compile(r"^mailto:", re.IGNORECASE)
+_VENDOR = re.compile(
+    r"^X-(?:(?:MS|AB|EVOLUTION|KADDRESSBOOK|LOTUS|BLACKBERRY|MOZILLA|GOOGLE|ANDROID|PALM|SYNCML)-)?"
+)
 _APPLE_LABEL = re.compile(r"_\$!<(.*)>!\$_")
 _SILENT = {
     "BEGIN", "END", "VERSION", "PRODID", "REV", "PHOTO", "LOGO", "SOUND", "KEY", "AGENT", "MAILER", "CLASS", "SOURCE",
     "NAME", "PROFILE", "XML", "CLIENTPIDMAP", "LABEL", "SORT-STRING", "X-ABLABEL", "X-ABADR", "X-ABUID", "X-ABSHOWAS",
-    "X-MS-CARDPICTURE", "X-MS-OL-DESIGN", "X-MS-OL-DEFAULT-POSTAL-ADDRESS",
+    "X-MS-CARDPICTURE", "X-MS-OL-DESIGN", "X-MS-OL-DEFAULT-POSTAL-ADDRESS", "X-FILE-AS", "X-EVOLUTION-FILE-AS",
+    "X-MOZILLA-HTML", "X-CLASS", "KIND",
 }  # fmt: skip
+_KINDS = {"KIND", "X-ADDRESSBOOKSERVER-KIND"}
 _CUSTOM_NAMES = {
     "ADR": "address", "URL": "website", "NICKNAME": "nickname", "ROLE": "role", "BDAY": "birthday",
     "ANNIVERSARY": "anniversary", "IMPP": "im", "GENDER": "gender", "LANG": "language", "TZ": "time zone",
-    "GEO": "geo", "RELATED": "related", "MEMBER": "member", "CALURI": "calendar", "FBURL": "free/busy",
+    "GEO": "geo", "RELATED": "related", "MEMBER": "member", "EMAIL": "email", "X-LOTUS-BRTHDAY": "birthday", "CALURI": "calendar", "FBURL": "free/busy",
 }  # fmt: skip
 
 
@@ -38,6 +46,14 @@ def read(raw: bytes) -> tuple[list[PersonDraft], list[BadRow]]:
     """Return the people and the cards that could not be used, each with its number in the file and the reason."""
     people, bad, position = [], [], 0
     for position, card in enumerate(_cards(raw), start=1):
+        if any(line.name in _KINDS and line.value.strip().lower() == "group" for line in card):
+            bad.append(
+                BadRow(
+                    position,
+                    "This card is a list of people, not a person. Its people were read from their own cards.",
+                )
+            )
+            continue
         person = _person(card, position)
         if _says_who(person):
             people.append(person)
@@ -93,8 +109,8 @@ def _take(person: PersonDraft, line: Line, label: str) -> None:
             person.full_name = person.full_name or text[:MAX_TEXT]
         case "N":
             _take_name(person, line)
-        case "EMAIL":
-            _add(person.emails, re.sub(r"(?i)^mailto:", "", text))
+        case "EMAIL" if "@" in text:
+            _add(person.emails, _address(text))
         case "TEL":
             _add(person.phones, _phone(text))
         case "ORG":
@@ -104,11 +120,11 @@ def _take(person: PersonDraft, line: Line, label: str) -> None:
         case "NOTE":
             person.notes = f"{person.notes}\n\n{text}".strip()[:MAX_NOTES]
         case "CATEGORIES":
-            for tag in text.split(","):
+            for tag in re.split(r"[,;]", text):
                 _add(person.tags, tag.strip())
         case "UID":
             person.external_id = text[:MAX_TEXT]
-        case "BDAY" if born := _date(text, line.params):
+        case "BDAY" if born := _birthday(text, line.params):
             person.birthday = person.birthday or born
         case _:
             _take_custom(person, line, label)
@@ -145,9 +161,13 @@ def _take_organization(person: PersonDraft, line: Line) -> None:
 def _take_custom(person: PersonDraft, line: Line, label: str) -> None:
     if line.name in _SILENT:
         return
-    known = _CUSTOM_NAMES.get(line.name, line.name.removeprefix("X-").lower())
-    name = label or known
     parts = split_value(line.value, ";")[:20]
+    known = _CUSTOM_NAMES.get(line.name) or _VENDOR.sub("", line.name).lower()
+    if (
+        line.name == "X-ANDROID-CUSTOM"
+    ):  # a kind such as vnd.android.cursor.item/contact_event, a value, and numbers
+        known, parts = parts[0].rpartition("/")[2].replace("_", " "), parts[1:2]
+    name = label or known
     text = ", ".join(part.strip() for part in parts if part.strip())[:MAX_TEXT]
     number = 2
     while name in person.custom and number <= 9:
@@ -168,24 +188,24 @@ def _label(value: str) -> str:
     return wrapped[1].lower() if wrapped else text
 
 
+def _address(text: str) -> str:
+    """Return the address of “Ada <ada@example.org>” or of a `mailto:` URI."""
+    inside = _ANGLES.search(text)
+    return _MAILTO.sub("", inside[1] if inside else text).partition("?")[0]
+
+
 def _phone(text: str) -> str:
     """Return the number as written; of a `tel:` URI (RFC 3966) the number and its extension."""
     if text[:4].lower() != "tel:":
         return text
-    number, *parameters = text[4:].split(";")
+    number, *parameters = unquote(text[4:]).split(";")
     extension = next((p[4:] for p in parameters if p.lower().startswith("ext=")), "")
     return f"{number} ext. {extension}" if extension else number
 
 
-def _date(text: str, params: dict[str, str]) -> dt.date | None:
+def _birthday(text: str, params: dict[str, str]) -> dt.date | None:
     """Return the full date, or None for one without its year (`--0321`, or Apple's stand-in year) or not a date."""
-    match = _DATE.match(text)
-    if not match or match[1] == params.get("X-APPLE-OMIT-YEAR"):
-        return None
-    try:
-        return dt.date(int(match[1]), int(match[2]), int(match[3]))
-    except ValueError:
-        return None
+    return None if text[:4] == params.get("X-APPLE-OMIT-YEAR") else full_date(text)
 
 
 def _says_who(person: PersonDraft) -> bool:

@@ -69,12 +69,20 @@ def test_google_of_today() -> None:
          "Ms;Ada;Lovelace;Engines;Countess;ada@example.org;123456;99"),
         ("Tratamiento,Nombre,Apellidos,Organización,Puesto,Dirección de correo electrónico,Teléfono del trabajo,Fax",
          "Ms,Ada,Lovelace,Engines,Countess,ada@example.org,123456,99"),
+        ("Titre;Prénom;Nom;Société;Titre;Adresse de messagerie;Téléphone 2 (bureau);Télécopie (bureau)",
+         "Ms;Ada;Lovelace;Engines;Countess;ada@example.org;123456;99"),
+        ("Titolo,Nome,Cognome,Società,Posizione,Indirizzo posta elettronica,Telefono (uff.),Fax (uff.)",
+         "Ms,Ada,Lovelace,Engines,Countess,ada@example.org,123456,99"),
+        ("Titel;Voornaam;Achternaam;Bedrijf;Functie;E-mailadres;Telefoon op werk;Fax op werk",
+         "Ms;Ada;Lovelace;Engines;Countess;ada@example.org;123456;99"),
+        ("Título,Nome,Sobrenome,Empresa,Cargo,Endereço de email,Telefone comercial,Fax comercial",
+         "Ms,Ada,Lovelace,Engines,Countess,ada@example.org,123456,99"),
         ("salutation\tfirst_name\tlast_name\tcompany\tjob_title\temail_work\tphone_work\tfax",
          "Ms\tAda\tLovelace\tEngines\tCountess\tada@example.org\t123456\t99"),
         ("salutation|forename|surname|Employer|ROLE|Work E-Mail|Mobile number|fax no.",
          "Ms|Ada|Lovelace|Engines|Countess|ada@example.org|123456|99"),
     ],
-    ids=["Outlook", "German", "French", "Spanish", "tabs", "bars"],
+    ids=["Outlook", "German", "French", "Spanish", "French of today", "Italian", "Dutch", "Portuguese", "tabs", "bars"],
 )  # fmt: skip
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 def test_outlook_and_plain_headers(header: str, row: str, encoding: str) -> None:
@@ -83,6 +91,48 @@ def test_outlook_and_plain_headers(header: str, row: str, encoding: str) -> None
     assert (person.emails, person.phones) == (["ada@example.org"], ["123456"])
     assert (person.organization, person.title) == ("Engines", "Countess")
     assert sorted(person.custom.values()) == ["99", "Ms"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Tytuł;Imię;Nazwisko;Firma;Stanowisko;Adres e-mail;Telefon (służbowy)",
+        "Titel;Förnamn;Efternamn;Företag;Befattning;E-postadress;Telefon arbete",
+        "Anrede;Имя;Фамилия;Организация;Должность;Адрес эл. почты;Телефон мобильный",
+        "salutation;名;姓;会社名;役職;電子メール アドレス;会社電話 1",
+        "salutation;名;姓;公司;职务;电子邮件地址;移动电话",
+    ],
+    ids=["Polish", "Swedish", "Russian", "Japanese", "Chinese"],
+)
+def test_headers_of_other_languages(header: str) -> None:
+    person = only(f"{header}\nMs;Ada;Lovelace;Engines;Countess;ada@example.org;123456\n")
+    assert (person.given_name, person.family_name, person.organization, person.title) == (
+        "Ada", "Lovelace", "Engines", "Countess",
+    )  # fmt: skip
+    assert (person.emails, person.phones, list(person.custom.values())) == (
+        ["ada@example.org"],
+        ["123456"],
+        ["Ms"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("header", "organization", "birthday"),
+    [
+        ("Name,Account,Aniversário", "Engines", dt.date(1815, 12, 10)),
+        ("Name,Account,Company,Aniversario,Cumpleaños", "Other", None),
+    ],
+)
+def test_names_that_mean_two_things(header: str, organization: str, birthday: dt.date | None) -> None:
+    row = {
+        "Name": "Ada",
+        "Account": "Engines",
+        "Company": "Other",
+        "Aniversário": "1815-12-10",
+        "Aniversario": "1815-12-10",
+    }
+    person = only(f"{header}\n{','.join(row.get(name, '') for name in header.split(','))}\n")
+    assert (person.organization, person.birthday) == (organization, birthday)
 
 
 def test_linkedin_notes_come_before_the_header() -> None:

@@ -107,6 +107,12 @@ def test_full_name(lines: list[str], name: str) -> None:
         ("BDAY;VALUE=DATE:1980-3-1", dt.date(1980, 3, 1), {}),
         ("BDAY:1980-03-21T00:00:00Z", dt.date(1980, 3, 21), {}),
         ("BDAY:19800321T101500-0500", dt.date(1980, 3, 21), {}),
+        ("BDAY:1980/03/21", dt.date(1980, 3, 21), {}),
+        ("BDAY:21.03.1980", dt.date(1980, 3, 21), {}),
+        ("BDAY:03/21/1980", dt.date(1980, 3, 21), {}),
+        ("BDAY:03/04/1980", None, {"birthday": "03/04/1980"}),
+        ("BDAY:1985-04", None, {"birthday": "1985-04"}),
+        ("BDAY:---12", None, {"birthday": "---12"}),
         ("BDAY:--0321", None, {"birthday": "--0321"}),
         ("BDAY;X-APPLE-OMIT-YEAR=1604:1604-03-21", None, {"birthday": "1604-03-21"}),
         ("BDAY:1980-13-45", None, {"birthday": "1980-13-45"}),
@@ -116,6 +122,42 @@ def test_full_name(lines: list[str], name: str) -> None:
 def test_birthday(line: str, birthday: dt.date | None, kept: dict[str, str]) -> None:
     person = only(card("FN:Jane Doe", line))
     assert (person.birthday, person.custom) == (birthday, kept)
+
+
+@pytest.mark.parametrize(
+    ("line", "emails", "phones", "tags", "custom"),
+    [
+        ("EMAIL:Ada Lovelace <ada@example.org>", ["ada@example.org"], [], [], {}),
+        ("EMAIL:mailto:ada@example.org?subject=Hello", ["ada@example.org"], [], [], {}),
+        ("EMAIL;X400:/o=Engines/cn=Ada", [], [], [], {"email": "/o=Engines/cn=Ada"}),
+        ("TEL;VALUE=uri:tel:+44%2020%207946;ext=12", [], ["+44 20 7946 ext. 12"], [], {}),
+        ("CATEGORIES:maths;poetry,ships\\,sails", [], [], ["maths", "poetry", "ships", "sails"], {}),
+        ("X-MS-ANNIVERSARY;VALUE=DATE:18350708", [], [], [], {"anniversary": "18350708"}),
+        ("X-EVOLUTION-SPOUSE:William", [], [], [], {"spouse": "William"}),
+        (
+            "X-ANDROID-CUSTOM:vnd.android.cursor.item/contact_event;1835-07-08;1;;;",
+            [],
+            [],
+            [],
+            {"contact event": "1835-07-08"},
+        ),
+        ("X-FILE-AS:Lovelace\\, Ada", [], [], [], {}),
+    ],
+)
+def test_what_products_write(
+    line: str, emails: list[str], phones: list[str], tags: list[str], custom: dict[str, str]
+) -> None:
+    person = only(card("FN:Ada Lovelace", line))
+    assert (person.emails, person.phones, person.tags, person.custom) == (emails, phones, tags, custom)
+
+
+@pytest.mark.parametrize("line", ["KIND:group", "X-ADDRESSBOOKSERVER-KIND:group"])
+def test_a_list_of_people_is_not_a_person(line: str) -> None:
+    people, bad = read(card("FN:Friends", line) + card("FN:Ada Lovelace"))
+    assert [(person.full_name, person.position) for person in people] == [("Ada Lovelace", 2)]
+    assert bad == [
+        BadRow(1, "This card is a list of people, not a person. Its people were read from their own cards.")
+    ]
 
 
 def test_agents_and_missing_ends() -> None:
