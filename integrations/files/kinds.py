@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from integrations.files.text import encoding_of
+
 HEAD = 4096
 """How many bytes of the beginning are enough."""
 
@@ -92,8 +94,9 @@ def refusal_by_magic(head: bytes) -> str:
 def _plain(head: bytes) -> bytes:
     """The beginning as bytes of ASCII, whatever Unicode encoding a spreadsheet saved it in."""
     head = head[:HEAD]
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return head.decode("utf-16", "replace").encode("utf-8", "replace")
+    encoding = encoding_of(head)
+    if encoding.startswith("utf-16"):
+        return head.decode(encoding, "replace").encode("utf-8", "replace")
     return head.removeprefix(b"\xef\xbb\xbf")
 
 

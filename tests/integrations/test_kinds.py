@@ -19,6 +19,8 @@ from integrations.files.kinds import detect, refusal
         (b"Name,E-mail\nAda,a@x.example\n", "people.csv", "csv"),
         (b"Name;E-mail\nAda;a@x.example\n", "people", "csv"),
         ("Name\tE-mail\nAda\ta@x.example\n".encode("utf-16"), "people.csv", "csv"),
+        ("Name;E-mail\nAda;a@x.example\n".encode("utf-16-le"), "people.csv", "csv"),
+        ("BEGIN:VCARD\nFN:Ada\n".encode("utf-16-be"), "people", "vcf"),
         (b"Name\nAda\n", "people.csv", "csv"),
         (b"Name\nAda\n", "people.txt", ""),
         (b"Dear all,\nFrom here on it rains, or not.\n", "letter.txt", ""),
