@@ -32,7 +32,7 @@ _DAY = 24 * 60 * 60
 _LAST = dt.date.max.toordinal() - 366  # the last year is left alone, for room to calculate in
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, frozen=True)
 class Rule:
     """A rule, read. An empty list sets no limit; days of the week count from Monday, 0."""
 
@@ -55,7 +55,7 @@ class Rule:
 
     @property
     def cost(self) -> int:
-        """What one period costs to look at: the simplest costs 1, a year of days several."""
+        """What one period costs to look at: a day costs 1, a year of days some fifty."""
         by_date = bool(self.weeks or self.year_days)
         if self.frequency not in ("YEARLY", "MONTHLY"):
             return 3 if by_date else 1
