@@ -16,7 +16,9 @@ from typing import TypedDict
 from .home import Home
 from .processes import ServerError
 
-OUTSIDE = Path("/var/tmp")  # noqa: S108 - what we make there is checked for owner and mode
+OUTSIDE = Path(
+    "/var/lib"
+)  # root may write there, `nobody` may pass, and nobody tidies it up as they do /var/tmp
 
 
 class Drop(TypedDict, total=False):
@@ -57,7 +59,7 @@ def account() -> Account:
 
 
 def server_folder(home: Home, name: str) -> Path:
-    """Where a server keeps its data: in the data folder, or in /var/tmp where `nobody` cannot reach that."""
+    """Where a server keeps its data: in the data folder, or in /var/lib where `nobody` cannot reach that."""
     inside, outside = home.path / name, OUTSIDE / home.run_dir.name / name
     if not account().drop:
         return inside
@@ -93,7 +95,7 @@ def own(folder: Path) -> Path:
 
 def within_reach(program: Path, package: Path) -> Path:
     """This program of an installed package, or its copy outside when the account cannot reach it (a venv in /root)."""
-    if account().reaches(program):
+    if not account().drop or account().reaches(program):
         return program
     key = f"{program}:{program.stat().st_mtime_ns}"
     copy = OUTSIDE / f"omnicrm-bin-{hashlib.sha256(os.fsencode(key)).hexdigest()[:10]}"

@@ -122,6 +122,7 @@ def test_root_opens_no_folder_and_adds_no_user(home: Home) -> None:
     home.path.chmod(0o700)
     server = Postgres(home, throwaway=True)
     assert server.folder == OUTSIDE / home.run_dir.name / "postgres"
+    assert "tmp" not in server.folder.parts  # what lies there for a month is removed
     server.start()
     assert server.answers()
     server.stop()
