@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from django.core.files.storage import default_storage
 from django.db import connection, transaction
 from django.utils import timezone
 
 from integrations import people
 from integrations.deciding import SUPPRESSED
 from integrations.models import SourceFile
-from integrations.plan import MATCHER, source_file
+from integrations.plan import MATCHER, look, source_file
 from integrations.readers import NORMALIZER
 from jobs.models import Batch, Job
 from jobs.queue import enqueue
@@ -65,7 +64,7 @@ def approve(batch: Batch, plan_hash: str) -> Job:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [str(batch.user_id)])
     batch = Batch.objects.for_user(batch.user_id).select_for_update().get(pk=batch.pk)
-    refuse_stale(batch, plan_hash)
+    batch.options = {**batch.options, "seen": refuse_stale(batch, plan_hash)}
     batch.state, batch.approved_by, batch.approved_at = Batch.State.APPROVED, current_actor(), timezone.now()
     batch.done_steps, batch.total_steps = 0, steps(batch)
     batch.save()
@@ -73,7 +72,8 @@ def approve(batch: Batch, plan_hash: str) -> Job:
     return enqueue("file_import", batch.user_id, batch=batch, idempotency_key=f"import:{batch.pk}")
 
 
-def refuse_stale(batch: Batch, plan_hash: str) -> None:
+def refuse_stale(batch: Batch, plan_hash: str) -> list[int]:
+    """Raises Stale unless the plan holds; how the file looked then, so that the import knows it again."""
     if batch.state != Batch.State.PLANNED:
         raise Stale(f"This plan is {batch.state}; only a plan that waits for approval can be approved.")
     if plan_hash != batch.plan_hash:
@@ -81,17 +81,19 @@ def refuse_stale(batch: Batch, plan_hash: str) -> None:
     if (batch.options["normalizer"], batch.options["matcher"]) != (NORMALIZER, MATCHER):
         raise Stale("OmniCRM has been updated since this was planned. Plan again.")
     file = source_file(batch)
-    if not is_unchanged(file):
+    seen = look(file)
+    if not seen or not is_unchanged(file) or look(file) != seen:
         raise Stale(f"{file.name} has changed or gone since this was planned. Plan again.")
     if changed := changed_rows(batch, file):
         lines = "1 line no longer fits" if changed == 1 else f"{changed:,} lines no longer fit"
         raise Stale(f"Your data has changed since this was planned ({lines}). Plan again.")
+    return seen
 
 
 def is_unchanged(file: SourceFile) -> bool:
     """A stored copy is ours alone; a file read in place is read again in full."""
     if not file.path:
-        return bool(file.stored_as) and default_storage.exists(file.stored_as)
+        return True
     try:
         with Path(file.path).open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256

@@ -20,7 +20,7 @@ from contacts.drafts import PersonDraft
 from contacts.models import Contact, OwnAddress, Suppression
 from integrations.models import Provenance, RawEvent, SourceFile
 from integrations.people import FIRST_SEQ
-from integrations.plan import Refused, batch_of, forget_file, me_of, open_file, source_file
+from integrations.plan import Refused, batch_of, forget_file, look, me_of, open_file, source_file
 from integrations.readers import NORMALIZER
 from integrations.sources import Entry, load, sources
 from integrations.summary import counted
@@ -73,6 +73,12 @@ def read_page(context: JobContext) -> Page:
             if len(page.entries) >= PAGE_ENTRIES or size >= PAGE_BYTES:
                 page.at_end = False
                 break
+    if look(file) != batch.options["seen"]:
+        # Another file's messages must not be kept under the planned ones' names.
+        raise GiveUp(
+            "file_changed",
+            f"{file.name} has changed since it was approved. What was read until then stays, and can be undone.",
+        )
     return page
 
 

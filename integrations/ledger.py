@@ -71,24 +71,22 @@ def lines_about(user_id: UUID, wanted: str) -> list[PlanItem]:
 
 
 def verdicts_of(user_id: UUID, lines: Sequence[PlanItem]) -> dict[UUID, str]:
-    """What became of each of these lines, by its id: the verdict on what the file held there, as far as there is one."""
+    """What became of each of these lines, by its id: the verdict on what the file held there."""
     batches = {line.batch_id for line in lines}
     files = SourceFile.objects.for_user(user_id).filter(batch__in=batches)
     sources = {file.batch_id: file.source for file in files}
     raw = RawEvent.objects.for_user(user_id).filter(
         source__in=set(sources.values()), external_id__in={line.external_id for line in lines}
     )
-    found = {
-        (row.source, row.external_id): row.verdict for row in raw.only("source", "external_id", "verdict")
-    }
+    settled = raw.exclude(verdict=RawEvent.PENDING).values_list("source", "external_id", "verdict")
+    found = {(source, external_id): said for source, external_id, said in settled}
     return {
-        line.pk: found.get((sources.get(line.batch_id, ""), line.external_id))
-        or ("pending" if line.batch.approved_at else "only planned")
+        line.pk: verdict(line, found.get((sources.get(line.batch_id, ""), line.external_id)))
         for line in lines
     }
 
 
-def why_line(line: PlanItem, verdict: str) -> dict[str, Any]:
+def why_line(line: PlanItem, became: str) -> dict[str, Any]:
     return {
         "batch_id": line.batch_id,
         "file": line.batch.title,
@@ -96,5 +94,17 @@ def why_line(line: PlanItem, verdict: str) -> dict[str, Any]:
         "external_id": line.external_id,
         "outcome": line.outcome,
         "reason": line.reason or line.data.get("problem", ""),
-        "verdict": verdict,
+        "verdict": became,
     }
+
+
+def verdict(line: PlanItem, said: str | None) -> str:
+    """What became of a line, as `COUNTS` counts it; `said` is the verdict on what the file held there, if any."""
+    if not line.batch.approved_at:
+        return "only planned"
+    if line.outcome == PlanItem.Outcome.SKIP:
+        return f"skipped:{line.reason}"
+    if line.outcome == PlanItem.Outcome.FAIL:
+        return f"failed:{line.reason}"
+    ended = {Batch.State.CANCELLED: "skipped:cancelled", Batch.State.FAILED: "skipped:failed"}
+    return said or ended.get(Batch.State(line.batch.state), RawEvent.PENDING)

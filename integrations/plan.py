@@ -51,7 +51,7 @@ def start_plan(user: User, uploaded: File[Any], *, options: dict[str, Any] | Non
     """Store an upload and plan its import, by a job. Raises Refused. Opens its own transaction."""
     name = shown_name(uploaded.name or "")
     kind = refuse_or_kind(Handed(name, uploaded.size, head_of(uploaded)), (options or {}).get("kind", "auto"))
-    stored_as = default_storage.save(f"uploads/{user.pk}/{uuid4().hex}.{kind}", uploaded)
+    stored_as = store(uploaded, f"uploads/{user.pk}/{uuid4().hex}.{kind}")
     try:
         with default_storage.open(stored_as) as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -62,6 +62,17 @@ def start_plan(user: User, uploaded: File[Any], *, options: dict[str, Any] | Non
     except BaseException:
         default_storage.delete(stored_as)
         raise
+
+
+def store(uploaded: File[Any], name: str) -> str:
+    """Keep a copy; what it is called in the storage. Raises Refused when there is no room for it."""
+    try:
+        return str(default_storage.save(name, uploaded))
+    except OSError as error:
+        default_storage.delete(name)
+        raise Refused(
+            f"The file could not be stored ({error.strerror}). Make room on the disk, then try again."
+        ) from error
 
 
 def start_plan_in_place(user: User, path: Path, *, options: dict[str, Any] | None = None) -> Batch:
@@ -207,6 +218,18 @@ def open_file(file: SourceFile) -> BinaryIO:
         return Path(file.path).open("rb") if file.path else default_storage.open(file.stored_as)  # type: ignore[return-value]
     except OSError as error:
         raise Refused(f"{file.name} is no longer there. Choose the file again.") from error
+
+
+def look(file: SourceFile) -> list[int]:
+    """Which file it is, how large and how old: another answer means another content. Empty when it is gone."""
+    try:
+        if not file.path:
+            kept = bool(file.stored_as) and default_storage.exists(file.stored_as)
+            return [default_storage.size(file.stored_as)] if kept else []
+        seen = Path(file.path).stat()
+    except OSError:
+        return []
+    return [seen.st_ino, seen.st_size, seen.st_mtime_ns]
 
 
 def me_of(batch: Batch) -> Me:

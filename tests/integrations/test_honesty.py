@@ -11,7 +11,7 @@ import pytest
 from contacts import editing
 from contacts.models import Contact, ContactIdentity, Interaction, Note, OwnAddress, Suppression
 from integrations.approval import Stale, approve
-from integrations.ledger import ledger
+from integrations.ledger import ledger, why
 from jobs.batches import cancel
 from jobs.models import Batch, PlanItem
 from jobs.runner import run_one
@@ -244,6 +244,19 @@ def test_a_plan_that_still_holds_is_approved(alice: User, known: Path, name: str
     assert carry_out(batch).state == Batch.State.DONE
 
 
+def test_why_something_is_not_here(alice: User, known: Path) -> None:
+    import_file(alice, write(known / "mail.mbox", FILES["mail.mbox"]))
+    plan(alice, write(known / "one.eml", FILES["one.eml"]))
+    with acting_as(alice.pk):
+        answers = {key: why(alice.pk, f"m{key}@example.com")[-1]["verdict"] for key in (1, 2, 3, 4)}
+    assert answers == {
+        1: "skipped:already_here",
+        2: "skipped:repeated",
+        3: "skipped:spam",
+        4: "only planned",
+    }
+
+
 def test_a_cancelled_import_leaves_nothing_pending(alice: User, tmp_path: Path) -> None:
     path = mailbox(tmp_path / "a.mbox", *(letter(n) for n in range(1, 6)))
     batch = plan(alice, path)
@@ -253,6 +266,7 @@ def test_a_cancelled_import_leaves_nothing_pending(alice: User, tmp_path: Path) 
     with acting_as(alice.pk):
         assert ledger(alice.pk)["pending"] == 5
         cancel(Batch.objects.for_user(alice).get(pk=batch.pk))
+        assert why(alice.pk, "m3@example.com")[0]["verdict"] == "skipped:cancelled"
         assert ledger(alice.pk) == {
             "total": 5, "imported": 0, "skipped": {"cancelled": 5}, "failed": {}, "pending": 0, "balanced": True,
         }  # fmt: skip
