@@ -194,7 +194,10 @@ def set_tags(user: User, contact: Contact, names: Iterable[str]) -> bool:
 @transaction.atomic
 def add_identity(user: User, *, contact: Contact, text: str) -> ContactIdentity:
     """Another address or number of this contact. Raises NotAnAddress or AddressTaken."""
+    had = set(ContactIdentity.objects.for_user(user).filter(contact=contact).values_list("pk", flat=True))
     identity = claim(user, contact, text)
+    if identity.pk in had:
+        return identity  # nothing has changed, so there is nothing for an undo to respect
     show_primary(user, contact)
     refresh_contacts(user.pk, [contact.pk])
     note(user.pk, "identity.added", on=contact, identity=str(identity.pk))

@@ -165,6 +165,15 @@ def test_an_address_that_mail_brought_stays_with_who_stays(alice: User, tmp_path
     assert whole(alice, grace) == had
 
 
+def test_an_address_that_was_there_is_no_change(alice: User, tmp_path: Path) -> None:
+    before = state(alice)
+    batch = import_file(alice, write(tmp_path / "cards.vcf", CARDS))
+    with acting_as(alice.pk), actor("web"):
+        editing.add_identity(alice, contact=grace_of(alice), text="grace@example.com")
+    assert take_back(batch).totals["undo"]["kept"] == []
+    assert state(alice) == before
+
+
 def test_a_deletion_taken_back_is_no_change_that_stands(alice: User, tmp_path: Path) -> None:
     before = state(alice)
     batch = import_file(alice, write(tmp_path / "cards.vcf", CARDS))
