@@ -99,8 +99,8 @@ def normalize_phone(value: str, region: str | None = None) -> str:
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
-        digits = phonenumbers.normalize_digits_only(text)
-        return str(digits) if 5 <= len(digits) <= 20 else ""
+        digits = re.sub("^(?:00)+", "", phonenumbers.normalize_digits_only(text))
+        return digits if 5 <= len(digits) <= 20 else ""
     formatted = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return f"{formatted};ext={number.extension}" if number.extension else str(formatted)
 

@@ -44,8 +44,20 @@ def parts(text: str) -> list[str]:
     >>> parts("ada al")
     ['a', 'ad', 'al', 'd', 'da', 'l']
     """
-    words = text.split()
-    return sorted({word[i : i + n] for word in words for i in range(len(word)) for n in (1, 2)})
+    return sorted({part for word in text.split() for part in (*word, *pairs(word))})
+
+
+def pairs(word: str) -> list[str]:
+    return [word[i : i + 2] for i in range(len(word) - 1)]
+
+
+def wanted_parts(words: Sequence[str]) -> list[str]:
+    """The parts that tell most about these words: pairs, and the letter where that is all of the word.
+
+    >>> wanted_parts(["ada", "x"])
+    ['ad', 'da', 'x']
+    """
+    return sorted({part for word in words for part in pairs(word) or [word]})
 
 
 def search_words(query: str) -> list[str]:
@@ -63,6 +75,6 @@ def few_with(words: Sequence[str]) -> str | None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT contacts_matching(%s::text[], %s::text[], %s)::text",
-            [list(words), parts(" ".join(words)), FEW],
+            [list(words), wanted_parts(words), FEW],
         )
         return cursor.fetchone()[0]  # type: ignore[no-any-return]

@@ -386,6 +386,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='contact',
+            index=models.Index(condition=models.Q(('stage', ''), _negated=True), fields=['user', 'stage'], name='contacts_contact_by_stage'),
+        ),
+        migrations.AddIndex(
+            model_name='contact',
             index=models.Index(condition=models.Q(('batch__isnull', False)), fields=['user', 'batch'], name='contacts_contact_batch'),
         ),
         migrations.AddConstraint(

@@ -23,7 +23,7 @@ DECLARE
 BEGIN
     -- EXECUTE, so that each search is planned for how common its words are.
     EXECUTE 'SELECT ARRAY(SELECT contact_id FROM contacts_searchtext
-                          WHERE user_id = $1 AND parts @> $2 AND text LIKE ALL ($3) LIMIT $4)'
+                          WHERE user_id = $1 AND text LIKE ALL ($3) AND parts @> $2 LIMIT $4)'
         INTO found USING me, parts_of_words, patterns, most + 1;
     RETURN CASE WHEN cardinality(found) <= most THEN found END;
 END $$;

@@ -150,6 +150,7 @@ class Contact(BatchMade):
             ),
             models.Index(fields=["user", "created_at", "id"], name="contacts_contact_by_created"),
             models.Index(fields=["user", "company"], name="contacts_contact_by_company"),
+            models.Index(fields=["user", "stage"], condition=~Q(stage=""), name="contacts_contact_by_stage"),
             batch_index("contacts_contact"),
         ]
 
