@@ -5,38 +5,43 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from bench.servers import running
 
+USUAL = ("imports", "jobs", "pages", "isolation", "startup")
+"""What `make bench` measures. `make bench ARGS=gigabyte` takes long, and is asked for by name."""
+
 
 def main(wanted: list[str]) -> None:
-    """All parts (imports, jobs, pages), or the named ones; the page is written only from all of them."""
-    with running():
-        from bench.report import postgres_version, write_report
+    """Measure these parts; each rewrites its own section of the page."""
+    with running(), tempfile.TemporaryDirectory() as folder:
+        from bench.report import write_section
 
-        lines = []
-        for line in all_measures(wanted):
-            print(json.dumps(line), flush=True)
-            lines.append(line)
-        if not wanted:
-            write_report(lines, postgres_version())
+        for name, measures in chosen(wanted or list(USUAL), Path(folder)):
+            lines = []
+            for line in measures():
+                print(json.dumps({"part": name, **line}), flush=True)
+                lines.append(line)
+            write_section(name, lines)
 
 
-def all_measures(wanted: list[str]) -> Iterator[dict[str, Any]]:
-    from bench import imports, jobs, pages
+def chosen(names: list[str], folder: Path) -> Iterator[tuple[str, Callable[[], Iterator[dict[str, Any]]]]]:
+    from bench import gigabyte, imports, isolation, jobs, pages, startup
 
-    with tempfile.TemporaryDirectory() as folder:
-        parts = {
-            "imports": lambda: imports.measures(Path(folder)),
-            "jobs": jobs.measures,
-            "pages": pages.measures,
-        }
-        for name, measures in parts.items():
-            if not wanted or name in wanted:
-                yield from measures()
+    parts: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
+        "imports": lambda: imports.measures(folder),
+        "jobs": jobs.measures,
+        "pages": pages.measures,
+        "isolation": isolation.measures,
+        "startup": lambda: startup.measures(folder),
+        "gigabyte": lambda: gigabyte.measures(folder),
+    }
+    if unknown := set(names) - parts.keys():
+        sys.exit(f"There is no part {', '.join(sorted(unknown))}. There are: {', '.join(parts)}.")
+    return ((name, parts[name]) for name in names)
 
 
 if __name__ == "__main__":

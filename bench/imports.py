@@ -6,14 +6,17 @@ import email
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from email.policy import default
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bench.letters import write_mailbox
+from bench.memory import Peaks
 
 Measure = dict[str, Any]
+Answer = TypeVar("Answer")
 MESSAGES = 20_000
 BARE = 2_000
 WORKERS = 2
@@ -22,9 +25,48 @@ WORKERS = 2
 def measures(folder: Path) -> Iterator[Measure]:
     """Import and undo of a generated mailbox by two workers."""
     path = write_mailbox(folder / "bench.mbox", MESSAGES)
-    bare = bare_rate(path)
-    yield {"measure": "bare parsing, one process", "value": round(bare), "unit": "messages/s"}
-    yield from import_and_undo(path, bare)
+    yield from of_mailbox(path, MESSAGES, undo_limit="<= 2")
+
+
+def of_mailbox(path: Path, messages: int, *, undo_limit: str = "") -> Iterator[Measure]:
+    """Plan, import and undo of a mailbox of so many messages."""
+    from omnicrm.models import User
+
+    user, before = User.objects.create_user(f"{path.stem}@example.org"), bare_rate(path)
+    with Peaks() as peaks, workers(WORKERS):
+        batch, seconds = timed(lambda: plan(user, path))
+        yield {
+            "measure": "planning",
+            "value": round(messages / seconds),
+            "unit": "messages/s",
+            "against": f"{seconds:.1f} s",
+        }
+        seconds = carry_out(batch, messages)
+    yield compared(messages / seconds, (before + bare_rate(path)) / 2)
+    yield {"measure": "largest process of ours", "value": peaks.ours, "unit": "MB", "limit": "<= 400"}
+    yield {
+        "measure": "largest process of Postgres, without what all share",
+        "value": peaks.postgres,
+        "unit": "MB",
+        "limit": "<= 400",
+    }
+    yield {
+        "measure": f"undo of {messages:,} messages",
+        "value": round(undo(batch), 2),
+        "unit": "s",
+        "limit": undo_limit,
+    }
+
+
+def compared(rate: float, bare: float) -> Measure:
+    return {
+        "measure": "import, from approve to the last normalize",
+        "value": round(rate),
+        "unit": "messages/s",
+        "against": f"{bare:.0f} messages/s parsed bare by one process",
+        "ratio": round(rate / bare, 2),
+        "limit": ">= 0.5",
+    }
 
 
 def bare_rate(path: Path) -> float:
@@ -42,60 +84,62 @@ def bare_rate(path: Path) -> float:
     return len(raws) / (time.perf_counter() - began)
 
 
-def import_and_undo(path: Path, bare: float) -> Iterator[Measure]:
-    from integrations.approval import approve
+def plan(user: Any, path: Path) -> Any:
     from integrations.plan import start_plan_in_place
-    from jobs.foreground import reload, work_until_settled
+    from jobs.foreground import work_until_settled
+
+    return work_until_settled(start_plan_in_place(user, path))
+
+
+def carry_out(batch: Any, messages: int) -> float:
+    """Seconds from approve to the end."""
+    from integrations.approval import approve
+    from omnicrm.acting import acting_as
+
+    with acting_as(batch.user_id):
+        approve(batch, batch.plan_hash)
+    batch, seconds = timed(lambda: finished(batch))
+    result = batch.totals["result"]
+    assert result["interactions"] == messages, result
+    return seconds
+
+
+def undo(batch: Any) -> float:
+    """Seconds from the claim of the job to the end of its transaction."""
+    from jobs.foreground import work_until_settled
     from jobs.undo import start_undo
     from omnicrm.acting import acting_as
-    from omnicrm.models import User
 
-    user = User.objects.create_user("owner@example.org")
-    batch, seconds = timed(lambda: work_until_settled(start_plan_in_place(user, path)))
-    yield {"measure": "planning", "value": round(MESSAGES / seconds), "unit": "messages/s"}
-    with acting_as(user.pk):
-        approve(batch, batch.plan_hash)
-    peak, seconds = timed(lambda: run_workers(WORKERS))
-    batch = reload(batch)
-    assert batch.totals["result"]["interactions"] == MESSAGES, batch.totals
-    rate = MESSAGES / seconds
-    yield {
-        "measure": "import, approve to last normalize",
-        "value": round(rate),
-        "unit": "messages/s",
-        "ratio": round(rate / bare, 2),
-        "limit": ">= 0.5 of bare",
-    }
-    yield {"measure": "import, largest process", "value": round(peak), "unit": "MB", "limit": "<= 400"}
-    with acting_as(user.pk):
+    with acting_as(batch.user_id):
         start_undo(batch)
     batch, seconds = timed(lambda: work_until_settled(batch))
     assert batch.state == "undone", batch.state
-    yield {
-        "measure": f"undo of {MESSAGES:,} messages",
-        "value": round(seconds, 2),
-        "unit": "s",
-        "limit": "<= 2",
-    }
+    return seconds
 
 
-def timed(work: Any) -> tuple[Any, float]:
+def finished(batch: Any) -> Any:
+    """The batch when workers elsewhere have nothing left to do for it."""
+    from jobs.foreground import reload
+
+    while not (batch := reload(batch)).is_finished:
+        time.sleep(0.05)
+    return batch
+
+
+def timed(work: Callable[[], Answer]) -> tuple[Answer, float]:
     began = time.perf_counter()
     return work(), time.perf_counter() - began
 
 
-def run_workers(count: int) -> float:
-    """Real worker processes until nothing is left; the resident memory of the largest, in MB."""
-    command = [sys.executable, "manage.py", "run_jobs", "--until-empty", "--json"]
-    workers = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(count)]
-    peaks = [wait(worker) for worker in workers]
-    return max(peaks)
-
-
-def wait(worker: subprocess.Popen[bytes]) -> float:
-    import os
-
-    _, status, usage = os.wait4(worker.pid, 0)
-    worker.returncode = os.waitstatus_to_exitcode(status)
-    assert worker.returncode == 0, worker.returncode
-    return usage.ru_maxrss / 1024
+@contextmanager
+def workers(count: int) -> Iterator[None]:
+    """Real worker processes, as long as it lasts."""
+    command = [sys.executable, "manage.py", "run_jobs", "--json"]
+    running = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for worker in running:
+            worker.terminate()
+        codes = [worker.wait(60) for worker in running]
+    assert not any(codes), codes
