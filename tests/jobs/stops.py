@@ -21,7 +21,7 @@ WHERE usename = 'omnicrm_app' AND %s = ANY (pg_blocking_pids(pid))
 
 @dataclass(frozen=True)
 class Stopped:
-    """Where a worker stands: its backend, the statement that waits, and whether its transaction has written."""
+    """Where a worker stands: its backend, the statement that waits, and whether it has locked or written rows before."""
 
     backend: int
     statement: str
