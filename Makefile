@@ -57,7 +57,7 @@ e2e: $(INSTALLED) ## the tests in a browser
 proof: $(INSTALLED) ## the longer tests: kills, races, large inputs
 	@$(PY) -m pytest -m proof $(ARGS)
 
-bench: $(INSTALLED) ## measurements, with the machine they were taken on
+bench: $(INSTALLED) ## measurements, with the machine they were taken on; ARGS=gigabyte imports one
 	@$(PY) -m bench $(ARGS)
 
 check: lint types imports migrations ## everything before a push, but the tests
