@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from integrations.reasons import reason
-from jobs.models import Batch, PlanItem
+from jobs.models import PlanItem
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ WAITING = Answer("Waiting for its turn", "The import is still at work.", "calm")
 PLANNED = Answer("Only planned", "It comes in when you approve the plan.", "warn")
 STOPPED = Answer("Not reached", "The import stopped before it came to this.", "warn")
 TAKEN_BACK = Answer("Taken back", "You undid this import, and it went with it.", "warn")
+ENDED = {"undone": TAKEN_BACK, "cancelled": STOPPED, "failed": STOPPED}
 
 
 def answer(line: PlanItem, verdict: str) -> Answer:
@@ -33,21 +34,12 @@ def answer(line: PlanItem, verdict: str) -> Answer:
     if line.outcome == PlanItem.Outcome.SKIP:
         return left_out(line.reason)
     if kind == "skipped":
-        return TAKEN_BACK if code == "undone" else left_out(code)
+        return ENDED.get(code) or left_out(code)
     if kind == "kept":
         return IMPORTED
-    return unsettled(line.batch)
+    return WAITING if line.batch.approved_at else PLANNED
 
 
 def left_out(code: str) -> Answer:
     told = reason(code)
     return Answer(f"Left out: {told.title[0].lower()}{told.title[1:]}", told.meaning, "calm")
-
-
-def unsettled(batch: Batch) -> Answer:
-    """For a line without a verdict: how far its import has come."""
-    if batch.state == Batch.State.UNDONE:
-        return TAKEN_BACK
-    if batch.state in (Batch.State.CANCELLED, Batch.State.FAILED):
-        return STOPPED
-    return WAITING if batch.approved_at else PLANNED

@@ -106,5 +106,5 @@ def verdict(line: PlanItem, said: str | None) -> str:
         return f"skipped:{line.reason}"
     if line.outcome == PlanItem.Outcome.FAIL:
         return f"failed:{line.reason}"
-    ended = {Batch.State.CANCELLED: "skipped:cancelled", Batch.State.FAILED: "skipped:failed"}
-    return said or ended.get(Batch.State(line.batch.state), RawEvent.PENDING)
+    ended = line.batch.state in (Batch.State.CANCELLED, Batch.State.FAILED, Batch.State.UNDONE)
+    return said or (f"skipped:{line.batch.state}" if ended else RawEvent.PENDING)

@@ -10,6 +10,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from integrations.answers import answer
+from integrations.ledger import verdict
 from jobs.models import PlanItem
 from omnicrm.models import User
 from tests.factories import NOON, make_batch, make_plan_item, make_source_file
@@ -64,7 +65,7 @@ def test_without_a_verdict_the_import_says_how_far_it_is(
 ) -> None:
     batch = make_batch(as_alice, kind="file_import", state=state, approved_at=NOON if approved else None)
     line = make_plan_item(as_alice, batch=batch)
-    assert answer(line, "pending").title == title
+    assert answer(line, verdict(line, None)).title == title
 
 
 def test_what_could_not_be_read_says_why(as_alice: User) -> None:
