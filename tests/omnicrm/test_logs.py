@@ -111,7 +111,8 @@ def test_what_breaks_is_told_without_what_it_broke_on(
     ]
     [web, failed] = [line["exception"] for line in lines if "exception" in line]
     assert "raise RuntimeError(MAIL) from error\nbuiltins.RuntimeError\ncaused by\n" in web
-    assert web.endswith("    int(MAIL)\nbuiltins.ValueError")
+    assert "in broken\n    int(MAIL)\n" in web
+    assert web.endswith("\nbuiltins.ValueError")
     assert "in fails\n" in failed
     assert failed.endswith("\nbuiltins.ValueError")
     assert MAIL not in json.dumps(lines)
