@@ -121,8 +121,10 @@ def hand_over_a_picture(page: Page) -> None:
 def approve_a_stale_plan(page: Page) -> None:
     page.goto("/batches/")
     page.get_by_role("link", name=".mbox").and_(page.locator("a", has_text="Wolfe")).first.click()
+    approve = page.get_by_role("button", name="Approve and import")
+    expect(approve).to_be_visible()
     page.evaluate("document.querySelector('[name=plan_hash]').value = 'another'")
-    page.get_by_role("button", name="Approve and import").click()
+    approve.click()
     expect(page.get_by_role("alert")).to_contain_text("Nothing was written.")
 
 
