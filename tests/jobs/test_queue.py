@@ -93,7 +93,8 @@ def test_asking_while_it_starts_loses_nothing(users: list[User]) -> None:
             elif job := claim(["bulk"], "test"):
                 ran.append(job.pk)
                 as_postgres(
-                    "UPDATE jobs_job SET state = 'succeeded', token = NULL, lease_until = NULL WHERE id = %s",
+                    "UPDATE jobs_job SET state = 'succeeded', token = NULL, lease_until = NULL, finished_at = now()"
+                    " WHERE id = %s",
                     job.pk,
                 )
 
