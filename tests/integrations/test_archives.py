@@ -16,7 +16,7 @@ from integrations.ledger import ledger
 from jobs.models import Batch
 from omnicrm.acting import acting_as
 from omnicrm.models import User
-from tests.importing import import_file, plan, take_back
+from tests.importing import import_file, letter, mailbox, plan, take_back
 from tests.integrations.test_pipeline import rows, state
 
 pytestmark = pytest.mark.django_db
@@ -108,3 +108,11 @@ def test_undo_and_again_harms_nothing_of_the_other(alice: User, corpora: Path) -
     take_back(second)
     take_back(again)
     assert state(alice) == before
+
+
+def test_an_equal_subject_alone_joins_nothing(alice: User, tmp_path: Path) -> None:
+    import_file(alice, mailbox(tmp_path / "a.mbox", letter(1), letter(2), letter(3, answers=1)))
+    with acting_as(alice.pk):
+        one, two, three = rows(alice, Interaction).order_by("occurred_at")
+    assert one.subject == two.subject == three.subject == "Hello"
+    assert three.thread_key == one.thread_key != two.thread_key
