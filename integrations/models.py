@@ -9,6 +9,7 @@ from contacts.models import Contact, Interaction
 from jobs.models import Batch
 from omnicrm.owned import OwnedManager, OwnedModel
 from omnicrm.rowsecurity import RowSecurity, SameOwner, owner_key
+from omnicrm.sealed import SealedField
 
 
 class SourceFile(OwnedModel):
@@ -69,7 +70,7 @@ class RawEvent(OwnedModel):
     batch = models.ForeignKey(
         Batch, models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="+"
     )
-    payload = models.BinaryField(null=True)
+    payload = SealedField(null=True)
     occurred_at = models.DateTimeField(null=True)
     verdict = models.CharField(max_length=80, default=PENDING)
     reason = models.TextField(blank=True)

@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import structlog
@@ -24,6 +24,7 @@ from jobs.models import Job
 from jobs.runner import in_turn, run_one
 from jobs.sweep import Sweeper
 from omnicrm.celery import app
+from omnicrm.keys import refuse_wrong_keys
 
 PATIENCE = 20.0  # seconds that running jobs have to reach their next check when the worker stops
 
@@ -82,7 +83,9 @@ sweepers: list[Sweeper] = []
 @worker_init.connect
 @beat_init.connect
 def begin(**_: Any) -> None:
-    """Sweep from the start, also while the broker is not there yet."""
+    """Sweep from the start, also while the broker is not there yet. Not with keys that open nothing."""
+    with suppress(DatabaseError):
+        refuse_wrong_keys()
     shutdown.ask(False)
     sweepers.append(Sweeper())
     sweepers[-1].start()

@@ -16,10 +16,11 @@ from django.db import connections
 from django.http.request import validate_host
 
 from omnicrm import env
+from omnicrm.crypto import BadKeyring, Keyring
 
 SHORTEST_KEY = 32
 LOCAL = {"localhost", "127.0.0.1", "[::1]"}
-FILES = "django.core.files.storage.FileSystemStorage"
+FILES = "omnicrm.sealedfiles.SealedStorage"
 
 
 @register(Tags.security)
@@ -33,6 +34,20 @@ def secret_key(**_: Any) -> list[CheckMessage]:
     if length < SHORTEST_KEY:
         words = f"SECRET_KEY has {length} characters, so sessions could be forged."
         return [Error(words, hint=hint, id="omnicrm.E002")]
+    return []
+
+
+@register(Tags.security)
+def sealing_keys(**_: Any) -> list[CheckMessage]:
+    """What is sealed must open again after every restart, so an installation without keys takes nothing in."""
+    hint = "Set OMNICRM_KEYS to what `echo k1:$(openssl rand -base64 32)` prints, and keep a copy apart from backups."
+    try:
+        Keyring.parse(settings.OMNICRM_KEYS)
+    except BadKeyring as error:
+        words = (
+            f"OMNICRM_KEYS cannot be used: {error}" if settings.OMNICRM_KEYS else "OMNICRM_KEYS is not set."
+        )
+        return [Error(words, hint=hint, id="omnicrm.E011")]
     return []
 
 

@@ -95,3 +95,16 @@ class Event(OwnedModel):
 
     def __str__(self) -> str:
         return f"{self.action} by {self.actor}"
+
+
+class KeyCheck(models.Model):
+    """A known sentence under each key that has sealed anything here: tells a wrong key at the start, not in the
+    middle of somebody's mail. Global: holds no data."""
+
+    key_id = models.CharField(max_length=2, primary_key=True)
+    sealed = models.BinaryField()
+
+    objects = models.Manager["KeyCheck"]()
+
+    def __str__(self) -> str:
+        return self.key_id

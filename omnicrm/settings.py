@@ -19,6 +19,7 @@ DEBUG = env.flag("DEBUG")
 EMBEDDED_DATABASE = is_embedded("DATABASE_URL")
 EMBEDDED_REDIS = is_embedded("REDIS_URL")
 SECRET_KEY = env.secret("SECRET_KEY") or (HOME.secret_key() if EMBEDDED_DATABASE else "")
+OMNICRM_KEYS = env.secret("OMNICRM_KEYS") or (HOME.sealing_keys() if EMBEDDED_DATABASE else "")
 ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.listing("CSRF_TRUSTED_ORIGINS")
 SITE_URL = env.address("SITE_URL", env.text("SITE_URL") or "http://localhost:8000", "http", "https")
@@ -181,7 +182,7 @@ STATIC_ROOT = HOME.path / "static" if EMBEDDED_DATABASE else BASE_DIR / "staticf
 STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_ROOT = Path(env.text("MEDIA_ROOT") or HOME.path / "media")
 STORAGES: dict[str, dict[str, Any]] = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {"BACKEND": "omnicrm.sealedfiles.SealedStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 WHITENOISE_USE_FINDERS = DEBUG

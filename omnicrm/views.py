@@ -19,6 +19,7 @@ from contacts.listing import ordering
 from contacts.models import Contact, Interaction, Task
 from integrations.forms import ImportForm
 from jobs.models import Batch
+from omnicrm.keys import WrongKeys, refuse_wrong_keys
 from omnicrm.models import User
 
 COUNTED = 10_000
@@ -79,6 +80,10 @@ def readyz(request: HttpRequest) -> JsonResponse:
     try:
         executor = MigrationExecutor(connection)
         pending = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+        if not pending:
+            refuse_wrong_keys()
     except OperationalError:
         return JsonResponse({"database": "unreachable"}, status=503)
+    except WrongKeys:
+        return JsonResponse({"database": "ok", "keys": "wrong"}, status=503)
     return JsonResponse({"database": "ok", "pending_migrations": pending}, status=503 if pending else 200)

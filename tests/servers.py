@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from omnicrm import database
+from omnicrm.crypto import new_key
 from omnicrm.embedded.home import DATABASE, Home, is_embedded
 from omnicrm.embedded.postgres import Postgres
 from omnicrm.embedded.processes import Lock
@@ -59,6 +60,7 @@ def _start(home: Home) -> None:
     _remove(home.path)
     os.environ["OMNICRM_DATA"] = str(home.path)
     os.environ.setdefault("SECRET_KEY", "known to everybody, for tests alone")
+    os.environ.setdefault("OMNICRM_KEYS", new_key())
     if is_embedded("DATABASE_URL"):
         _run(Postgres(home, throwaway=True))
         database.prepare(home.database_admin_url, name=DATABASE)

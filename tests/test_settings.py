@@ -28,6 +28,7 @@ PRODUCTION = {
     "DATABASE_OWNER_URL": "postgresql://omnicrm_owner:x@db.example.org/omnicrm",
     "REDIS_URL": "redis://redis.example.org/0",
     "SECRET_KEY": KEY,
+    "OMNICRM_KEYS": f"k1:{'A' * 43}=",
     "SITE_URL": "https://crm.example.org",
     "ALLOWED_HOSTS": "crm.example.org",
 }
@@ -165,6 +166,16 @@ def test_nothing_is_wrong_with_sound_settings(sound: Any) -> None:
     ("changes", "finding", "hint"),
     [
         ({"SECRET_KEY": ""}, "omnicrm.E001", "Set SECRET_KEY to what `openssl rand -hex 32` prints"),
+        (
+            {"OMNICRM_KEYS": ""},
+            "omnicrm.E011",
+            "Set OMNICRM_KEYS to what `echo k1:$(openssl rand -base64 32)`",
+        ),
+        (
+            {"OMNICRM_KEYS": "k1:short"},
+            "omnicrm.E011",
+            "Set OMNICRM_KEYS to what `echo k1:$(openssl rand -base64 32)`",
+        ),
         ({"SECRET_KEY": "short"}, "omnicrm.E002", "Set SECRET_KEY to what `openssl rand -hex 32` prints"),
         ({"ALLOWED_HOSTS": ["localhost"]}, "omnicrm.E003", "Set ALLOWED_HOSTS=localhost,crm.example.org"),
         ({"ALLOWED_HOSTS": []}, "omnicrm.E003", "Set ALLOWED_HOSTS=crm.example.org"),

@@ -2,6 +2,7 @@
 import django.db.models.deletion
 import django.db.models.manager
 import omnicrm.rowsecurity
+import omnicrm.sealed
 import uuid_utils.compat
 from django.conf import settings
 from django.db import migrations, models
@@ -28,7 +29,7 @@ class Migration(migrations.Migration):
                 ('external_id', models.CharField(max_length=300)),
                 ('position', models.PositiveBigIntegerField(default=0)),
                 ('kind', models.CharField(max_length=20)),
-                ('payload', models.BinaryField(null=True)),
+                ('payload', omnicrm.sealed.SealedField(null=True)),
                 ('occurred_at', models.DateTimeField(null=True)),
                 ('verdict', models.CharField(default='pending', max_length=80)),
                 ('reason', models.TextField(blank=True)),

@@ -7,10 +7,13 @@ import os
 import secrets
 import shlex
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
+
+from omnicrm.crypto import new_key
 
 from .processes import ServerError
 
@@ -108,13 +111,20 @@ class Home:
 
     def secret_key(self) -> str:
         """Django's SECRET_KEY of this installation, made on first use and readable by its owner alone."""
-        file = self.path / "secret_key"
+        return self.made_once("secret_key", lambda: secrets.token_urlsafe(64))
+
+    def sealing_keys(self) -> str:
+        """OMNICRM_KEYS of this installation, likewise. Whoever loses this file loses what was sealed."""
+        return self.made_once("keys", new_key)
+
+    def made_once(self, name: str, make: Callable[[], str]) -> str:
+        file = self.path / name
         if not file.exists():
             self.make()
-            draft = self.path / f"secret_key.{os.getpid()}.{secrets.token_hex(4)}"
+            draft = self.path / f"{name}.{os.getpid()}.{secrets.token_hex(4)}"
             with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-                out.write(secrets.token_urlsafe(64))
-            with suppress(FileExistsError):  # a link never replaces: of two first runs, one key wins
+                out.write(make())
+            with suppress(FileExistsError):  # a link never replaces: of two first runs, one wins
                 os.link(draft, file)
             draft.unlink()
         return file.read_text().strip()

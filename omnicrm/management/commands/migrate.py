@@ -1,10 +1,13 @@
 import time
 from typing import Any
 
+from django.core.management.base import CommandError
 from django.core.management.commands.migrate import Command as Migrate
 from django.db import connection
 
 from omnicrm.acting import as_owner
+from omnicrm.keys import WrongKeys, refuse_wrong_keys
+from omnicrm.models import KeyCheck
 
 PAUSE = 0.2  # seconds
 
@@ -16,6 +19,11 @@ class Command(Migrate):
         with as_owner():
             wait_for_our_turn()
             super().handle(*args, **options)
+        if KeyCheck._meta.db_table in connection.introspection.table_names():
+            try:
+                refuse_wrong_keys()
+            except WrongKeys as wrong:
+                raise CommandError(str(wrong)) from wrong
 
 
 def wait_for_our_turn() -> None:

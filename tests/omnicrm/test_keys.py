@@ -1,0 +1,223 @@
+"""Sealed columns, a start with the wrong key, and the change from one key to the next while people work."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connection
+from django.test import Client
+
+from integrations.models import RawEvent
+from omnicrm import rotation, sealed
+from omnicrm.acting import acting_as
+from omnicrm.crypto import CannotOpen, Keyring
+from omnicrm.keys import WrongKeys, refuse_wrong_keys
+from omnicrm.models import KeyCheck, User
+from tests.commands.contract import run
+from tests.factories import make_raw_event
+
+NEW = bytes(range(32))
+LETTER = b"Dear Alice, the launch code is canary-letter."
+RingOf = Callable[[Keyring], None]
+
+
+@pytest.fixture
+def with_keys(monkeypatch: pytest.MonkeyPatch) -> RingOf:
+    """From here on this process has these keys."""
+
+    def use(ring: Keyring) -> None:
+        for module in ("sealed", "sealedfiles", "keys", "rotation"):
+            monkeypatch.setattr(f"omnicrm.{module}.keyring", lambda: ring)
+
+    return use
+
+
+@pytest.fixture
+def old(db: None) -> Keyring:
+    """The keys of this run of the tests."""
+    refuse_wrong_keys()
+    return sealed.keyring()
+
+
+def rotated(old: Keyring) -> Keyring:
+    return Keyring({"k9": NEW, **old.keys})
+
+
+def kept(user: User) -> list[tuple[Any, bytes]]:
+    """(id, payload) as they are in the table."""
+    with acting_as(user.pk), connection.cursor() as cursor:
+        cursor.execute("SELECT id, payload FROM integrations_rawevent WHERE payload IS NOT NULL ORDER BY id")
+        return [(pk, bytes(payload)) for pk, payload in cursor.fetchall()]
+
+
+def letter(user: User, pk: Any) -> bytes:
+    with acting_as(user.pk):
+        return bytes(RawEvent.objects.for_user(user).get(pk=pk).payload)
+
+
+def test_the_table_holds_nothing_readable(alice: User) -> None:
+    row = make_raw_event(alice, payload=LETTER)
+    assert row.payload == LETTER
+    ((_, at_rest),) = kept(alice)
+    assert b"canary" not in at_rest
+    assert at_rest[:3] == b"\x01" + sealed.keyring().current.encode()
+    assert letter(alice, row.pk) == LETTER
+
+
+def test_a_saved_row_is_sealed_again_only_when_it_changed(alice: User) -> None:
+    row = make_raw_event(alice, payload=LETTER)
+    before = kept(alice)
+    with acting_as(alice.pk):
+        again = RawEvent.objects.for_user(alice).get(pk=row.pk)
+        again.reason = "another"
+        again.save()
+        assert kept(alice) == before
+        again.payload = b"other"
+        again.save(update_fields=["payload"])
+        deferred = RawEvent.objects.for_user(alice).defer("payload").get(pk=row.pk)
+        assert deferred.payload == b"other"
+    assert kept(alice) != before
+
+
+def test_an_update_that_cannot_know_the_row_is_refused(alice: User) -> None:
+    make_raw_event(alice, payload=LETTER)
+    rows = RawEvent.objects.for_user(alice)
+    with pytest.raises(TypeError, match="save the row instead"), acting_as(alice.pk):
+        rows.update(payload=b"plain")
+    with acting_as(alice.pk):
+        assert rows.update(payload=None) == 1
+
+
+def test_a_letter_in_the_row_of_another_does_not_open(alice: User, charlie: User) -> None:
+    hers, hers_too = make_raw_event(alice, payload=LETTER), make_raw_event(alice, payload=b"other")
+    his = make_raw_event(charlie, payload=b"his")
+    stolen = dict(kept(alice))[hers.pk]
+    for user, row in ((alice, hers_too), (charlie, his)):
+        with acting_as(user.pk), connection.cursor() as cursor:
+            cursor.execute("UPDATE integrations_rawevent SET payload = %s WHERE id = %s", [stolen, row.pk])
+        with pytest.raises(CannotOpen, match="changed or moved"):
+            letter(user, row.pk)
+
+
+def test_a_wrong_or_missing_key_refuses_to_start(old: Keyring, with_keys: RingOf, client: Client) -> None:
+    assert client.get("/readyz").status_code == 200
+    with_keys(Keyring({old.current: NEW}))
+    with pytest.raises(WrongKeys, match=rf"The key {old.current} in .* is another than the one"):
+        refuse_wrong_keys()
+    with pytest.raises(CommandError, match="Put it back from your copy"):
+        call_command("crm_stats", "--user", "alice@example.org")
+    with_keys(Keyring({"k9": NEW}))
+    with pytest.raises(WrongKeys, match=rf"The key {old.current} in .* is missing"):
+        refuse_wrong_keys()
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()) == (503, {"database": "ok", "keys": "wrong"})
+    assert list(KeyCheck.objects.values_list("key_id", flat=True)) == [old.current]
+
+
+def test_a_new_key_is_remembered_from_its_first_start(old: Keyring, with_keys: RingOf) -> None:
+    with_keys(rotated(old))
+    refuse_wrong_keys()
+    assert set(KeyCheck.objects.values_list("key_id", flat=True)) == {old.current, "k9"}
+    with_keys(old)
+    with pytest.raises(WrongKeys, match=r"The key k9 in .* is missing"):
+        refuse_wrong_keys()
+
+
+@pytest.fixture
+def stored() -> Iterator[str]:
+    name = default_storage.save("uploads/rotation.mbox", ContentFile(LETTER))
+    yield name
+    default_storage.delete(name)
+
+
+def test_rotation(alice: User, charlie: User, old: Keyring, with_keys: RingOf, stored: str) -> None:
+    rows = [make_raw_event(user, payload=LETTER + bytes([n])) for user in (alice, charlie) for n in range(5)]
+    make_raw_event(alice, payload=None)
+    with_keys(rotated(old))
+    refuse_wrong_keys()
+    assert run("rotate_keys", "--verify") == {"exit": 1, "key": "k9", "left": 11, "dry_run": False}
+    assert run("rotate_keys", "--dry-run") == {"exit": 0, "key": "k9", "left": 11, "dry_run": True}
+    expected = {
+        "exit": 0,
+        "key": "k9",
+        "resealed": 11,
+        "left": 0,
+        "damaged": 0,
+        "dropped_keys": [old.current],
+    }
+    assert run("rotate_keys") == expected
+    with_keys(Keyring({"k9": NEW}))
+    refuse_wrong_keys()
+    assert [letter(row.user, row.pk) for row in rows] == [LETTER + bytes([n]) for n in range(5)] * 2
+    with default_storage.open(stored) as file:
+        assert file.read() == LETTER
+    assert run("rotate_keys") == {**expected, "resealed": 0, "dropped_keys": []}
+
+
+def test_what_does_not_open_is_counted_and_left(alice: User, old: Keyring, with_keys: RingOf) -> None:
+    good, bad = make_raw_event(alice, payload=LETTER), make_raw_event(alice, payload=LETTER)
+    with acting_as(alice.pk), connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE integrations_rawevent SET payload = substr(payload, 1, 20) WHERE id = %s", [bad.pk]
+        )
+    with_keys(rotated(old))
+    said = run("rotate_keys")
+    assert said == {"exit": 1, "key": "k9", "resealed": 1, "left": 1, "damaged": 1, "dropped_keys": []}
+    assert letter(alice, good.pk) == LETTER
+
+
+def test_the_last_interrupted_rotation_goes_on(
+    alice: User, old: Keyring, with_keys: RingOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(6):
+        make_raw_event(alice, payload=LETTER + bytes([n]))
+    with_keys(rotated(old))
+    real, calls = rotation.reseal_rows, iter(range(9))
+
+    def stopping(*given: Any) -> Any:
+        if next(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*given)
+
+    monkeypatch.setattr(rotation, "reseal_rows", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        rotation.rotate(batch=2)
+    assert rotation.count_left() == 2
+    monkeypatch.setattr(rotation, "reseal_rows", real)
+    assert (rotation.rotate(batch=2).resealed, rotation.count_left()) == (2, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_row_that_is_saved_meanwhile_keeps_what_was_saved(
+    alice: User, old: Keyring, with_keys: RingOf
+) -> None:
+    """Four hands write new letters while everything is sealed anew: none is lost, none goes back."""
+    refuse_wrong_keys()
+    rows = [make_raw_event(alice, payload=b"0") for _ in range(20)]
+    with_keys(rotated(old))
+    last: dict[Any, bytes] = {}
+
+    def write(mine: list[RawEvent]) -> None:
+        for n in range(1, 26):
+            for row in mine:
+                with acting_as(alice.pk):
+                    fresh = RawEvent.objects.for_user(alice).select_for_update().get(pk=row.pk)
+                    fresh.payload = last[row.pk] = str(n).encode()
+                    fresh.save(update_fields=["payload"])
+        connection.close()
+
+    hands = [threading.Thread(target=write, args=(rows[n::4],)) for n in range(4)]
+    for hand in hands:
+        hand.start()
+    while any(hand.is_alive() for hand in hands):
+        rotation.rotate(batch=3)
+    assert {row.pk: letter(alice, row.pk) for row in rows} == last
+    rotation.rotate()
+    assert rotation.count_left() == 0
