@@ -20,6 +20,7 @@ from jobs import batches, undo
 from jobs.models import Batch
 from omnicrm.http import AuthedRequest, page_number, wants_fragment
 from omnicrm.owned import owned_or_404
+from omnicrm.ratelimits import limited
 from omnicrm.toasts import go_to, with_toast
 
 
@@ -35,6 +36,7 @@ def batch_list(request: AuthedRequest) -> HttpResponse:
 
 @require_safe
 @vary_on_headers("HX-Request")
+@limited("poll")
 def batch_detail(request: AuthedRequest, pk: UUID) -> HttpResponse:
     """The batch as it is now. While it works the page asks for its panel each second, and says when it is over."""
     batch = owned_or_404(Batch.objects.for_user(request.user), pk=pk)

@@ -18,6 +18,7 @@ from integrations.plan import Refused, start_plan
 from jobs.models import Batch
 from omnicrm.acting import acting_as, own_units
 from omnicrm.http import AuthedRequest, clean_text
+from omnicrm.ratelimits import limited
 from omnicrm.toasts import go_to
 
 RECENT = 5
@@ -35,6 +36,7 @@ def import_context(request: AuthedRequest, form: ImportForm) -> dict[str, Any]:
 
 @require_POST
 @own_units
+@limited("import")
 def upload(request: AuthedRequest) -> HttpResponse:
     """Takes the file and plans its import. Opens its own transactions: reading a large file takes a while."""
     sent = (request.POST, request.FILES)  # reads the body, or refuses to
@@ -54,6 +56,7 @@ def upload(request: AuthedRequest) -> HttpResponse:
 
 
 @require_POST
+@limited("import")
 def sample_mailbox(request: AuthedRequest) -> HttpResponse:
     """Plans the import of a small made-up mailbox, to try things with."""
     try:

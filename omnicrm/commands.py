@@ -70,19 +70,13 @@ class JsonCommand(BaseCommand):
 
     def handle(self, *args: Any, as_json: bool = False, **options: Any) -> None:
         try:
-<<<<<<< HEAD
             with quietly():
                 if self.uses_database:
                     fill_empty_database()
+                    refuse_wrong_keys()
                 result = self.run(**options)
-=======
-            if self.uses_database:
-                fill_empty_database()
-                refuse_wrong_keys()
-            result = self.run(**options)
         except WrongKeys as wrong:
             raise CommandError(str(wrong)) from wrong
->>>>>>> f9c2335 (Seal mail as it came, and uploads, with keys of the installation)
         except (OperationalError, ProgrammingError) as error:
             if not (sentence := explained(error)):
                 raise

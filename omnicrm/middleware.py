@@ -1,20 +1,23 @@
-"""What happens around every request: it gets an id, and the database is told who is asking."""
+"""What happens around every request: it gets an id, is counted, and the database is told who is asking."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import time
 from collections.abc import Callable
 from uuid import uuid4
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, resolve
 
-from omnicrm import acting
+from omnicrm import acting, problems
 from omnicrm.logs import view_of
+from omnicrm.ratelimits import seconds_to_wait
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +48,79 @@ def tell(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
     view, status = view_of(request), response.status_code
     line = log.debug if status < 400 and view in QUIET else log.info
     line("request", method=request.method, view=view, status=status, ms=round(seconds * 1000))
+
+
+class ClientAddressMiddleware:
+    """`REMOTE_ADDR` is the address of whoever asked, as our own proxies saw it.
+
+    Each proxy appends whom it heard from to X-Forwarded-For, so with TRUSTED_PROXIES of them the address is that
+    many places from the right; what stands before it is anybody's invention. The header goes no further.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        said = request.META.pop("HTTP_X_FORWARDED_FOR", "")
+        request.META["REMOTE_ADDR"] = client_address(request.META.get("REMOTE_ADDR", ""), said)
+        return self.get_response(request)
+
+
+def client_address(peer: str, forwarded_for: str) -> str:
+    """Who asked, given who is connected to us and what X-Forwarded-For says; the peer where that makes no sense."""
+    hops = [hop.strip() for hop in forwarded_for.split(",")]
+    if not 0 < settings.TRUSTED_PROXIES <= len(hops):
+        return peer
+    try:
+        return str(ipaddress.ip_address(hops[-settings.TRUSTED_PROXIES].strip("[]")))
+    except ValueError:
+        return peer
+
+
+class RateLimitMiddleware:
+    """Answers 429 with Retry-After to whoever asks for one page too often; see omnicrm.ratelimits."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., HttpResponse], *_: object
+    ) -> HttpResponse | None:
+        seconds = seconds_to_wait(request, view)
+        if not seconds:
+            return None
+        response = problems.too_often(request)
+        response["Retry-After"] = str(seconds)
+        return response
+
+
+class HeadersMiddleware:
+    """What every answer says to browsers besides what Django's own middleware has them told.
+
+    Nothing of ours is for other sites, nothing needs a camera, and no cache may keep what somebody saw signed in.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS)
+        response.headers.setdefault("Cache-Control", "no-store")  # static files have said already
+        return response
+
+
+PERMISSIONS = ", ".join(
+    f"{feature}=()"
+    for feature in (
+        "accelerometer", "autoplay", "camera", "display-capture", "geolocation", "gyroscope", "magnetometer",
+        "microphone", "midi", "payment", "usb", "browsing-topics",
+    )
+)  # fmt: skip
 
 
 class ActingMiddleware:

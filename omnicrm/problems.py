@@ -49,6 +49,11 @@ not_found = Problem(
     "There is nothing here",
     "The link may be old, or what it led to has been deleted. Deletions can be undone under Changes.",
 )
+too_often = Problem(
+    429,
+    "That was too often",
+    "Wait a minute, then try again. Nothing was lost; what you sent last was not carried out.",
+)
 broken = Problem(
     500,
     "Something broke on our side",

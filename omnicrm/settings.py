@@ -48,12 +48,15 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "omnicrm.middleware.RequestIdMiddleware",
+    "omnicrm.middleware.ClientAddressMiddleware",
+    "omnicrm.middleware.HeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "omnicrm.middleware.RateLimitMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -142,6 +145,10 @@ CSRF_FAILURE_VIEW = "omnicrm.problems.csrf_failed"
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE = env.flag("SECURE", default=SITE_URL.startswith("https://"))  # served over https
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+if (
+    SECURE
+):  # browsers take a cookie of such a name from this very host alone, over https, for all of its paths
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 SECURE_SSL_REDIRECT = SECURE
 SECURE_REDIRECT_EXEMPT = ["^livez$", "^readyz$"]
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
@@ -152,6 +159,14 @@ if SECURE:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 else:  # omnicrm.W006 says it once, and not of one's own machine
     SILENCED_SYSTEM_CHECKS += ["security.W004", "security.W008", "security.W012", "security.W016"]
+TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 0)
+RATE_LIMITS = {
+    "default": env.text("RATE_LIMIT", "60/minute"),
+    "poll": env.text("RATE_LIMIT_POLL", "120/minute"),
+    "login": env.text("RATE_LIMIT_LOGIN", "10/minute"),
+    "search": env.text("RATE_LIMIT_SEARCH", "40/minute"),
+    "import": env.text("RATE_LIMIT_IMPORT", "20/minute"),
+}  # how often one address, and one session, may ask for each page
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
