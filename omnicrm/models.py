@@ -97,6 +97,42 @@ class Event(OwnedModel):
         return f"{self.action} by {self.actor}"
 
 
+class EventLink(OwnedModel):
+    """An event's place in its user's chain: each link holds the hash of the event and of all before it.
+
+    Postgres itself adds it at the commit that adds the event; nobody may change or remove one.
+    """
+
+    seq = models.BigIntegerField()
+    event_id = models.UUIDField()
+    hash = models.BinaryField()
+
+    objects = OwnedManager["EventLink"]()
+
+    class Meta(OwnedModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["user", "seq"], name="omnicrm_eventlink_seq"),
+            models.UniqueConstraint(fields=["user", "event_id"], name="omnicrm_eventlink_event"),
+            RowSecurity(name="omnicrm_eventlink_owner"),
+        ]
+
+
+class EventAnchor(OwnedModel):
+    """How long a chain was on some day, and its last hash, under a key that is not in the database."""
+
+    seq = models.BigIntegerField()
+    hash = models.BinaryField()
+    mac = models.BinaryField()
+
+    objects = OwnedManager["EventAnchor"]()
+
+    class Meta(OwnedModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["user", "seq"], name="omnicrm_eventanchor_seq"),
+            RowSecurity(name="omnicrm_eventanchor_owner"),
+        ]
+
+
 class KeyCheck(models.Model):
     """A known sentence under each key that has sealed anything here: tells a wrong key at the start, not in the
     middle of somebody's mail. Global: holds no data."""

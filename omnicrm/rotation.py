@@ -15,6 +15,7 @@ import structlog
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
 
+from omnicrm import audit
 from omnicrm.acting import acting_as
 from omnicrm.crypto import CannotOpen, place
 from omnicrm.models import KeyCheck, User
@@ -68,6 +69,7 @@ def rotate(*, batch: int = BATCH) -> Rotation:
             after = last
     for name in stored_files():
         reseal_file(name, done)
+    done.resealed += audit.sign_anew()
     done.left = count_left()
     if not done.left:
         done.dropped_keys = forget_older_keys()

@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, TypeVar
 
+from django.db import connection
+
 from contacts.derived import refresh_search
 from contacts.models import (
     CalendarEvent,
@@ -33,7 +35,7 @@ from contacts.search import parts
 from integrations.models import Provenance, RawEvent, SourceFile
 from jobs.models import Batch, BatchItem, Job, JobEvent, PlanItem
 from omnicrm.acting import acting_as
-from omnicrm.models import Event, User
+from omnicrm.models import Event, EventAnchor, EventLink, User
 from omnicrm.owned import OwnedModel
 
 Row = TypeVar("Row", bound=OwnedModel)
@@ -209,6 +211,18 @@ def make_event(user: User, **fields: Any) -> Event:
     return saved(Event(user=user, **{"actor": "web", "action": "contact.created"} | fields))
 
 
+def make_event_link(user: User, **fields: Any) -> EventLink:
+    """Postgres makes it, when the transaction of its event ends; here that is at once."""
+    with acting_as(user.pk), connection.cursor() as cursor:
+        event = make_event(user)
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+        return EventLink.objects.for_user(user).get(event_id=event.pk)
+
+
+def make_event_anchor(user: User, **fields: Any) -> EventAnchor:
+    return saved(EventAnchor(user=user, **{"seq": number(), "hash": b"head", "mac": b"signature"} | fields))
+
+
 FACTORIES: dict[type[OwnedModel], Callable[..., Any]] = {
     Batch: make_batch,
     BatchItem: make_batch_item,
@@ -219,6 +233,8 @@ FACTORIES: dict[type[OwnedModel], Callable[..., Any]] = {
     ContactSlug: make_slug,
     ContactTag: make_contact_tag,
     Event: make_event,
+    EventAnchor: make_event_anchor,
+    EventLink: make_event_link,
     Interaction: make_interaction,
     Job: make_job,
     JobEvent: make_job_event,

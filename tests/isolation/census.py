@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.apps import apps
 
 from jobs.models import BatchItem, JobEvent
-from omnicrm.models import Event
+from omnicrm.models import Event, EventAnchor, EventLink
 from omnicrm.owned import OwnedModel
 
 OWNED: list[type[OwnedModel]] = sorted(
@@ -13,7 +13,7 @@ OWNED: list[type[OwnedModel]] = sorted(
     key=lambda model: model._meta.label,
 )
 
-APPEND_ONLY = {Event, JobEvent, BatchItem}
+APPEND_ONLY = {Event, EventAnchor, EventLink, JobEvent, BatchItem}
 """What was done: we add and read, and the database refuses us anything else."""
 
 GLOBAL = {
