@@ -9,6 +9,7 @@ from collections.abc import Callable
 from uuid import uuid4
 
 import structlog
+from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
 from django.conf import settings
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
@@ -123,6 +124,10 @@ PERMISSIONS = ", ".join(
 )  # fmt: skip
 
 
+ANSWERS = (Http404, ReauthenticationRequired, ImmediateHttpResponse)
+"""Exceptions that are an answer, given before anything was done; allauth still asks the database about it."""
+
+
 class ActingMiddleware:
     """Runs the view, and the rendering of its template, in one transaction in the name of the signed-in user.
 
@@ -140,7 +145,7 @@ class ActingMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
         # Django turns the exception into a page below us, so the transaction must be told that it failed.
-        if acting.current_user_id() and not isinstance(exception, Http404):
+        if acting.current_user_id() and not isinstance(exception, ANSWERS):
             transaction.set_rollback(True)
         return None
 

@@ -6,18 +6,21 @@ somebody holds waits for the next round, and one that was saved meanwhile carrie
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from uuid import UUID
 
 import structlog
+from allauth.mfa.models import Authenticator
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
 
 from omnicrm import audit
+from omnicrm.accounts import MFAAdapter
 from omnicrm.acting import acting_as
-from omnicrm.crypto import CannotOpen, place
+from omnicrm.crypto import CannotOpen, key_id_of, place
 from omnicrm.models import KeyCheck, User
 from omnicrm.owned import OwnedModel
 from omnicrm.sealed import keyring, sealed_columns
@@ -25,6 +28,8 @@ from omnicrm.sealedfiles import SealedStorage
 
 BATCH = 500
 FIRST = UUID(int=0)
+IN_JSON = ("secret", "seed")
+"""What is sealed in an authenticator's data: the secret of an app, and what recovery codes are made from."""
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +74,7 @@ def rotate(*, batch: int = BATCH) -> Rotation:
             after = last
     for name in stored_files():
         reseal_file(name, done)
+    reseal_second_factors(done)
     done.resealed += audit.sign_anew()
     done.left = count_left()
     if not done.left:
@@ -85,6 +91,7 @@ def count_left() -> int:
                 f"SELECT count(*) {each.older}", {"owner": each.owner, "current": keyring().current}
             )
             left += cursor.fetchone()[0]
+    left += sum(is_older(row, name) for row in Authenticator.objects.all() for name in IN_JSON)
     return left + sum(storage().key_id(name) != keyring().current for name in stored_files())
 
 
@@ -120,6 +127,22 @@ def reseal(old: bytes, where: bytes, done: Rotation) -> bytes | None:
         return None
     done.resealed += 1
     return keyring().seal(plain, where)
+
+
+def reseal_second_factors(done: Rotation) -> None:
+    """The secrets that allauth keeps in JSON. One that was used meanwhile has its turn in the next round."""
+    adapter = MFAAdapter()
+    for row in Authenticator.objects.all():
+        fresh = {
+            name: adapter.encrypt(adapter.decrypt(row.data[name])) for name in IN_JSON if is_older(row, name)
+        }
+        if fresh:
+            unchanged = Authenticator.objects.filter(pk=row.pk, data=row.data)
+            done.resealed += unchanged.update(data={**row.data, **fresh}) * len(fresh)
+
+
+def is_older(row: Authenticator, name: str) -> bool:
+    return name in row.data and key_id_of(base64.b64decode(row.data[name])) != keyring().current
 
 
 def storage() -> SealedStorage:

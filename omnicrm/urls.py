@@ -12,7 +12,7 @@ urlpatterns = [
     path("import/", include("integrations.urls")),
     path("batches/", include((batch_patterns, "batches"))),
     path("jobs/", include("jobs.urls")),
-    path("accounts/", include("allauth.account.urls")),
+    path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("livez", views.livez, name="livez"),
     path("readyz", views.readyz, name="readyz"),

@@ -36,6 +36,7 @@ NOBODYS = {
     "/accounts/confirm-email/<key>": "MQ:1tQqqq:nonsense",
     "/accounts/password/reset/key/<uidb36>": "1",
     "/accounts/password/reset/key/<uidb36>-<key>": "set-password",
+    "/accounts/2fa/webauthn/keys/<pk>": "1",
     "/admin/<app_label>": "jobs",
     "/admin/<url>": "nowhere/",
 }
