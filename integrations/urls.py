@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from integrations import batch_views, views
+from integrations import batch_views, letters, views
 
 app_name = "integrations"
 urlpatterns = [
@@ -10,6 +10,7 @@ urlpatterns = [
     path("upload/", views.upload, name="upload"),
     path("sample/", views.sample_mailbox, name="sample"),
     path("why/", views.why, name="why"),
+    path("letters/<uuid:pk>/", letters.as_sent, name="letter"),
 ]
 
 batch_patterns = [

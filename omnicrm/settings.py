@@ -188,6 +188,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
         "connect-src": [SELF],
+        "frame-src": [SELF],  # a letter as it was sent, which has a stricter policy of its own
         "form-action": [SELF],
         "manifest-src": [SELF],
         "base-uri": [NONE],

@@ -28,6 +28,7 @@ PARAMETERS: dict[str, tuple[type[OwnedModel], str]] = {
     "/contacts/<slug>/messages/<message_id>": (Interaction, "pk"),
     "/contacts/<slug>/notes/<note_id>": (Note, "pk"),
     "/contacts/<slug>/tasks/<task_id>": (Task, "pk"),
+    "/import/letters/<pk>": (Interaction, "pk"),
     "/jobs/<pk>": (Job, "pk"),
 }
 """What fills a parameter, by the path that leads to it: a model and the column of its row."""
