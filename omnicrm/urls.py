@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from integrations.urls import batch_patterns
-from omnicrm import problems, views
+from omnicrm import activity, problems, views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -12,6 +12,7 @@ urlpatterns = [
     path("import/", include("integrations.urls")),
     path("batches/", include((batch_patterns, "batches"))),
     path("jobs/", include("jobs.urls")),
+    path("activity/", activity.activity, name="activity"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("livez", views.livez, name="livez"),
