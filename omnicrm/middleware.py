@@ -10,10 +10,13 @@ from uuid import uuid4
 
 import structlog
 from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
+from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
+from django.contrib import messages
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.urls import Resolver404, resolve
 
 from omnicrm import acting, problems
@@ -122,6 +125,25 @@ PERMISSIONS = ", ".join(
         "microphone", "midi", "payment", "usb", "browsing-topics",
     )
 )  # fmt: skip
+
+
+class SecondFactorMiddleware:
+    """Operators, whose password alone would open the admin, see only the way to a second factor until they have one."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        user = request.user
+        if not user.is_authenticated or not user.is_staff or request.path_info.startswith(ACCOUNTS):
+            return self.get_response(request)
+        if is_mfa_enabled(user):
+            return self.get_response(request)
+        messages.warning(request, "You look after this server, so your account needs a second factor first.")
+        return redirect("mfa_index")
+
+
+ACCOUNTS = "/accounts/"
 
 
 ANSWERS = (Http404, ReauthenticationRequired, ImmediateHttpResponse)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, TypeVar
 
+from allauth.mfa.models import Authenticator
 from django.db import connection
 
 from contacts.derived import refresh_search
@@ -59,6 +60,13 @@ def saved(row: Row) -> Row:
 def make_user(name: str = "Somebody", **fields: Any) -> User:
     email = fields.pop("email", f"{name.lower()}{number()}@example.org")
     return User.objects.create_user(email, name=name, **fields)
+
+
+def make_operator(name: str = "Olga", **fields: Any) -> User:
+    """Somebody who may open the admin, with the second factor that this takes."""
+    operator = make_user(name, is_staff=True, is_superuser=True, **fields)
+    Authenticator.objects.create(user=operator, type=Authenticator.Type.TOTP, data={"secret": "sealed"})
+    return operator
 
 
 # --- jobs

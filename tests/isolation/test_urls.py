@@ -11,7 +11,7 @@ from django.conf import settings
 from django.http import HttpResponse
 
 from omnicrm.rowsecurity import RowSecurity
-from tests.factories import make_user
+from tests.factories import make_operator
 from tests.isolation.census import OWNED, PUBLIC
 from tests.isolation.site import Address, addresses
 from tests.isolation.visiting import METHODS, Visitor, attempt, leaks, tempting, visitor
@@ -49,7 +49,7 @@ def test_a_stranger_learns_and_changes_nothing(world: World, record_property: Re
 
 
 def test_an_operator_is_a_stranger_who_may_read_metadata(world: World, record_property: Report) -> None:
-    operator = visitor(make_user("Olga", is_staff=True, is_superuser=True))
+    operator = visitor(make_operator())
     metadata = {
         f"{model._meta.label}.{name}"
         for model in OWNED

@@ -18,6 +18,7 @@ from tests.factories import (
     make_contact,
     make_job,
     make_job_event,
+    make_operator,
     make_raw_event,
     make_source_file,
 )
@@ -28,7 +29,7 @@ TABLES = ["jobs_job", "jobs_batch", "integrations_rawevent", "integrations_sourc
 @pytest.fixture
 def operator(db: None) -> Client:
     browser = Client()
-    browser.force_login(User.objects.create_superuser("ops@example.org", "correct horse battery"))
+    browser.force_login(make_operator(email="ops@example.org"))
     return browser
 
 

@@ -140,3 +140,15 @@ def test_the_pages_have_no_inline_script(browser: Client, path: str) -> None:
     assert page.status_code == 200
     scripts = re.findall(r"<script(?![^>]*src=)(?![^>]*application/json)[^>]*>", page.text)
     assert (scripts, re.findall(r"\son\w+=|style=", page.text)) == ([], [])
+
+
+def test_operators_must_have_one(alice: User) -> None:
+    User.objects.filter(pk=alice.pk).update(is_staff=True)
+    alone = sign_in(Client(), alice)
+    for path in ("/", "/contacts/", "/admin/", "/admin/jobs/job/"):
+        answer = alone.get(path)
+        assert (answer.status_code, answer["Location"]) == (302, "/accounts/2fa/")
+    page = alone.get("/contacts/", follow=True).text
+    assert "your account needs a second factor first" in page
+    enrol(confirm(alone))
+    assert (is_in(alone), alone.get("/admin/").status_code) == (True, 200)
