@@ -15,6 +15,7 @@ from contacts.models import Interaction
 from integrations.mail import message
 from integrations.mail.safe_html import safe_html
 from integrations.models import Provenance, RawEvent
+from omnicrm.crypto import CannotOpen
 from omnicrm.http import AuthedRequest
 from omnicrm.owned import owned_or_404
 
@@ -34,7 +35,9 @@ POLICY = {
 def as_sent(request: AuthedRequest, pk: UUID) -> HttpResponse:
     """An e-mail as its author's program wrote it: the HTML, sanitized, or the plain text."""
     rows = Interaction.objects.for_user(request.user).filter(kind=Interaction.Kind.EMAIL)
-    response = render(request, "integrations/letter.html", letter(owned_or_404(rows, pk=pk)))
+    interaction = owned_or_404(rows, pk=pk)
+    context = {"interaction": interaction, **letter(interaction)}
+    response = render(request, "integrations/letter.html", context)
     response["X-Frame-Options"], response["Referrer-Policy"] = "SAMEORIGIN", "no-referrer"
     return response
 
@@ -46,10 +49,10 @@ def letter(interaction: Interaction) -> dict[str, str]:
     raw = kept.exclude(payload=None).order_by("created_at").first()
     if raw is None:
         return {"refusal": "The message itself was not kept; what stands above is all there is."}
-    parsed = message.parse(zlib.decompress(bytes(raw.payload)))
-    if not parsed.html:
-        return {"text": parsed.text}
     try:
-        return {"html": safe_html(parsed.html)}
+        parsed = message.parse(raw.content)
+        return {"html": safe_html(parsed.html)} if parsed.html else {"text": parsed.text}
+    except (CannotOpen, zlib.error):
+        return {"refusal": "This message was damaged where it is kept. Tell whoever runs this server."}
     except ValueError as refusal:
         return {"refusal": str(refusal)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 from django.db import models
 from django.db.models import Q
 
@@ -108,6 +110,11 @@ class RawEvent(OwnedModel):
             models.Index(fields=["user", "source", "position"], name="integrations_raw_by_place"),
             models.Index(fields=["user", "external_id"], name="integrations_raw_by_id"),
         ]
+
+    @property
+    def content(self) -> bytes:
+        """What the source said, as it said it. Raises CannotOpen, and zlib.error for what was never compressed."""
+        return zlib.decompress(bytes(self.payload or b""))
 
 
 class Provenance(OwnedModel):

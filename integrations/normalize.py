@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -58,7 +57,7 @@ def raw_events(batch: Batch, source: str, first: int, last: int) -> Iterable[Raw
 
 def read_one(reading: Reading, raw: RawEvent, source: Source, me: Me) -> None:
     try:
-        draft = source.draft(zlib.decompress(bytes(raw.payload or b"")), raw.kind, me)
+        draft = source.draft(raw.content, raw.kind, me)
     except ValueError as error:
         reading.failed[raw.pk] = ("unreadable", str(error)[:300])
     except Exception as error:

@@ -23,6 +23,7 @@ WORDS = {
     "batch.cancelled": "A change was cancelled",
     "batch.done": "A change was completed",
     "batch.failed": "A change stopped before its end",
+    "batch.undo_failed": "A change could not be taken back",
     "batch.undo_requested": "A change was asked to be taken back",
     "batch.undone": "A change was taken back",
     "contact.created": "A person was added",

@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-import allauth.account.admin  # noqa: F401 - registers what is taken out below
+import allauth.account.admin
+import allauth.mfa.admin
+import allauth.usersessions.admin  # noqa: F401 - likewise
 import django.contrib.auth.admin  # noqa: F401 - likewise
 from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.db import models
@@ -31,7 +35,7 @@ else:
 admin.site.site_header = "OmniCRM, for operators"
 admin.site.site_title = "OmniCRM"
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
-admin.site.unregister((Group, EmailAddress))
+admin.site.unregister((Group, EmailAddress, Authenticator, UserSession))
 
 
 def columns_for_ops(model: type[models.Model]) -> tuple[str, ...]:

@@ -32,6 +32,10 @@ BY_NAME = {
     "account_reset_password": "login",
     "account_reset_password_from_key": "login",
     "account_reauthenticate": "login",
+    "mfa_authenticate": "login",
+    "mfa_login_webauthn": "login",
+    "mfa_reauthenticate": "login",
+    "mfa_reauthenticate_webauthn": "login",
     "livez": "unlimited",
     "readyz": "unlimited",
 }

@@ -65,7 +65,6 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "allauth.usersessions.middleware.UserSessionsMiddleware",
     "omnicrm.middleware.SecondFactorMiddleware",
     "omnicrm.middleware.ActingMiddleware",
 ]
@@ -134,13 +133,13 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False  # ours count for these pages too, and lock nobody out
 MFA_ADAPTER = "omnicrm.accounts.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "OmniCRM"
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # an installation may have no way to send mail
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = SITE_URL.startswith("http://localhost")
-USERSESSIONS_TRACK_ACTIVITY = True
 SIGNUP = env.choice("SIGNUP", "first", "open", "closed")  # see omnicrm.accounts
 EMAIL_HOST = env.text("EMAIL_HOST")  # without one, mail is printed among the web's lines
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"

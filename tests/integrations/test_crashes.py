@@ -66,7 +66,7 @@ SELECT (SELECT count(*) FROM contacts_interaction WHERE user_id = u.id),
             FROM contacts_contact WHERE user_id = u.id),
        (SELECT count(*) FROM contacts_contactidentity WHERE user_id = u.id),
        (SELECT count(*) FROM integrations_provenance WHERE user_id = u.id),
-       (SELECT md5(string_agg(external_id || verdict || coalesce(md5(payload), ''), '|' ORDER BY source, external_id))
+       (SELECT md5(string_agg(external_id || verdict || coalesce(octet_length(payload), 0), '|' ORDER BY source, external_id))
             FROM integrations_rawevent WHERE user_id = u.id),
        (SELECT md5(string_agg(scope || key || reason, '|' ORDER BY scope, key)) FROM contacts_suppression WHERE user_id = u.id),
        (SELECT jsonb_object_agg(action, n) FROM (SELECT action, sum(coalesce((data->>'count')::int, 1)) AS n

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
@@ -20,6 +20,7 @@ from omnicrm.acting import acting_as
 from omnicrm.crypto import CannotOpen, Keyring
 from omnicrm.keys import WrongKeys, refuse_wrong_keys
 from omnicrm.models import KeyCheck, User
+from omnicrm.sealedfiles import SealedStorage
 from tests.commands.contract import run
 from tests.factories import make_raw_event
 
@@ -37,6 +38,14 @@ def with_keys(monkeypatch: pytest.MonkeyPatch) -> RingOf:
             monkeypatch.setattr(f"omnicrm.{module}.keyring", lambda: ring)
 
     return use
+
+
+@pytest.fixture(autouse=True)
+def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SealedStorage:
+    """One that holds nothing of other tests."""
+    mine = SealedStorage(location=tmp_path)
+    monkeypatch.setattr("omnicrm.rotation.storage", lambda: mine)
+    return mine
 
 
 @pytest.fixture
@@ -130,16 +139,12 @@ def test_a_new_key_is_remembered_from_its_first_start(old: Keyring, with_keys: R
         refuse_wrong_keys()
 
 
-@pytest.fixture
-def stored() -> Iterator[str]:
-    name = default_storage.save("uploads/rotation.mbox", ContentFile(LETTER))
-    yield name
-    default_storage.delete(name)
-
-
-def test_rotation(alice: User, charlie: User, old: Keyring, with_keys: RingOf, stored: str) -> None:
+def test_rotation(
+    alice: User, charlie: User, old: Keyring, with_keys: RingOf, storage: SealedStorage
+) -> None:
     rows = [make_raw_event(user, payload=LETTER + bytes([n])) for user in (alice, charlie) for n in range(5)]
     make_raw_event(alice, payload=None)
+    stored = storage.save("uploads/a.mbox", ContentFile(LETTER))
     with_keys(rotated(old))
     refuse_wrong_keys()
     assert run("rotate_keys", "--verify") == {"exit": 1, "key": "k9", "left": 11, "dry_run": False}
@@ -156,7 +161,7 @@ def test_rotation(alice: User, charlie: User, old: Keyring, with_keys: RingOf, s
     with_keys(Keyring({"k9": NEW}))
     refuse_wrong_keys()
     assert [letter(row.user, row.pk) for row in rows] == [LETTER + bytes([n]) for n in range(5)] * 2
-    with default_storage.open(stored) as file:
+    with storage.open(stored) as file:
         assert file.read() == LETTER
     assert run("rotate_keys") == {**expected, "resealed": 0, "dropped_keys": []}
 

@@ -20,6 +20,8 @@ from omnicrm.middleware import client_address
 from omnicrm.models import User
 from omnicrm.ratelimits import Counters, counters, limit_of, network
 
+pytestmark = pytest.mark.xdist_group("limits")  # they empty the counters, which the processes share
+
 COUNT = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +44,8 @@ def limits(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         "import": "2/minute",
     }
     monkeypatch.setattr(counters._own, "storage", type(counters._own.storage)())
+    monkeypatch.setattr(ratelimits, "PATIENCE", 10)  # a busy machine is no reason to count elsewhere
+    monkeypatch.setattr(counters, "_shared", None)
     limit_of.cache_clear()
     counters.shared().storage.reset()
     yield settings

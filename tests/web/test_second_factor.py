@@ -41,7 +41,7 @@ def code(secret: str) -> str:
 def enrol(browser: Client) -> str:
     """Adds an authenticator app; its secret."""
     page = browser.get("/accounts/2fa/totp/activate/")
-    secret = re.search(r'id="authenticator_secret" value="(\w+)"', page.text)
+    secret = re.search(r'id="authenticator_secret"[^>]*value="(\w+)"', page.text)
     assert secret is not None
     answer = browser.post("/accounts/2fa/totp/activate/", {"code": code(secret[1])})
     assert answer.status_code == 302
@@ -152,3 +152,11 @@ def test_operators_must_have_one(alice: User) -> None:
     assert "your account needs a second factor first" in page
     enrol(confirm(alone))
     assert (is_in(alone), alone.get("/admin/").status_code) == (True, 200)
+
+
+def test_a_stranger_cannot_lock_the_owner_out(alice: User) -> None:
+    for n in range(30):
+        Client(REMOTE_ADDR=f"203.0.113.{n}").post(
+            "/accounts/login/", {"login": alice.email, "password": "a guess"}
+        )
+    assert is_in(sign_in(Client(REMOTE_ADDR="198.51.100.1"), alice))
