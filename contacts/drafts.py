@@ -6,7 +6,9 @@ Readers (mail, cards, calendars, spreadsheets, later Google) produce these; `con
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
 @dataclass(slots=True)
@@ -16,13 +18,13 @@ class PersonDraft:
     full_name: str = ""
     given_name: str = ""
     family_name: str = ""
-    emails: list[str] = field(default_factory=list)
-    phones: list[str] = field(default_factory=list)
+    emails: Sequence[str] = ()
+    phones: Sequence[str] = ()
     organization: str = ""
     title: str = ""
     birthday: dt.date | None = None
     notes: str = ""
-    tags: list[str] = field(default_factory=list)
+    tags: Sequence[str] = ()
     custom: dict[str, str] = field(default_factory=dict)
     """Columns and properties that we have no field for, by the name their source gave them."""
     external_id: str = ""
@@ -93,8 +95,7 @@ class InteractionDraft:
     """Why the source itself says not to keep it (spam, trash, a draft), as a reason code, or empty."""
 
 
-@dataclass(slots=True, frozen=True)
-class BadRow:
+class BadRow(NamedTuple):
     """A row, card or entry that could not be read: its number (from 1) and the reason, for a person to read."""
 
     position: int

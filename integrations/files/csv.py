@@ -7,6 +7,7 @@ import io
 import re
 from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 
 from contacts.drafts import BadRow, PersonDraft
 from integrations.files.birthdays import full_date
@@ -56,8 +57,8 @@ def read(raw: bytes) -> tuple[list[PersonDraft], list[BadRow]]:
         raise Unreadable("This file is empty. Export your contacts as CSV and try again.")
     lines = _Lines(text)
     delimiter, before = _header(lines)
-    columns = _Columns(_lenient(lines.ahead(before) or "", delimiter))
-    lines.skip(before + 1)
+    lines.skip(before)
+    columns = _Columns(_lenient(next(iter(lines)), delimiter))
     people: list[PersonDraft] = []
     bad: list[BadRow] = []
     rows = _Rows(lines, delimiter, columns.width)
@@ -81,22 +82,20 @@ class _Lines:
         self._ahead: deque[str] = deque()
 
     def __iter__(self) -> Iterator[str]:
-        while self.ahead(0) is not None:
-            yield self._ahead.popleft()
-            if not self._ahead:
-                for line in self._reader:
-                    yield line.rstrip("\n")
-                    if self._ahead:
-                        break
-
-    def ahead(self, index: int) -> str | None:
-        """Return the line that many lines ahead, or None after the last."""
-        while len(self._ahead) <= index:
+        while True:
+            while self._ahead:
+                yield self._ahead.popleft()
             line = self._reader.readline()
             if not line:
-                return None
+                return
+            yield line.rstrip("\n")
+
+    def ahead(self) -> Iterator[str]:
+        """Yield the lines that come next, without leaving them behind."""
+        yield from self._ahead
+        for line in self._reader:
             self._ahead.append(line.rstrip("\n"))
-        return self._ahead[index]
+            yield self._ahead[-1]
 
     def skip(self, count: int) -> None:
         """Leave lines behind that were looked at ahead."""
@@ -107,10 +106,7 @@ class _Lines:
 def _header(lines: _Lines) -> tuple[str, int]:
     """Find the line that names the most columns, and the delimiter with which it does. Raises Unreadable."""
     best, found = 0, (",", 0)
-    for index in range(HEADER_WITHIN):
-        line = lines.ahead(index)
-        if line is None:
-            break
+    for index, line in enumerate(islice(lines.ahead(), HEADER_WITHIN)):
         for delimiter in ",;\t|":
             fields = fields_of(_lenient(line[:MAX_CHARACTERS_OF_A_ROW], delimiter)[:MAX_COLUMNS])
             known = sum(1 for field in fields if field)
@@ -138,8 +134,11 @@ class _Rows:
             if len(line) > MAX_CHARACTERS_OF_A_ROW:
                 yield None
                 continue
-            cells = line.split(self._delimiter) if '"' not in line else self._quoted(line)
-            yield cells and _unguarded(list(map(str.strip, cells)))
+            quoted = '"' in line
+            cells = self._quoted(line) if quoted else line.split(self._delimiter)
+            if cells:
+                cells = list(map(str.strip, cells))
+            yield _unguarded(cells) if cells and (quoted or "'" in line) else cells
 
     def _quoted(self, line: str) -> list[str] | None:
         """Read a row whose quoted cells may go on over several lines."""
@@ -154,20 +153,17 @@ class _Rows:
     def _over_several_lines(self, first: str) -> list[str] | None:
         """Read on to the end of the row. It must be as wide as the header: else a stray quote would swallow rows."""
         pieces, length = [first], len(first)
-        while len(pieces) < MAX_LINES_OF_A_ROW and self._patience > 0:
-            line = self._lines.ahead(len(pieces) - 1)
-            length += len(line or "")
-            if line is None or length > MAX_CHARACTERS_OF_A_ROW:
+        for line in islice(self._lines.ahead(), max(0, min(MAX_LINES_OF_A_ROW - 1, self._patience))):
+            length += len(line)
+            if length > MAX_CHARACTERS_OF_A_ROW:
                 break
             pieces.append(line)
-            match self._after(line, inside=True):
-                case "closed":
-                    if cells := self._as_wide_as_the_header(self._strict("\n".join(pieces))):
-                        self._lines.skip(len(pieces) - 1)
-                        return cells
-                    break
-                case "broken":
-                    break
+            after = self._after(line, inside=True)
+            if after == "closed" and (cells := self._as_wide_as_the_header(self._strict("\n".join(pieces)))):
+                self._lines.skip(len(pieces) - 1)
+                return cells
+            if after != "open":
+                break
         self._patience -= len(pieces)
         return None
 
@@ -249,7 +245,7 @@ class _Columns:
                 emails = _addresses(cell)
                 if emails is None:
                     return BadRow(position, _NO_ADDRESS.format(cell[:80]))
-                person.emails += emails
+                person.emails = [*person.emails, *emails]
             else:
                 self._take(person, index, field, cells)
         _fill(person, single)
@@ -261,9 +257,9 @@ class _Columns:
         cell = cells[index]
         match field:
             case "phone":
-                person.phones += _several(cell)
+                person.phones = [*person.phones, *_several(cell)]
             case "tags":
-                person.tags += _tags(cell)
+                person.tags = [*person.tags, *_tags(cell)]
             case "notes":
                 person.notes = f"{person.notes}\n\n{cell}".strip()
             case "silent":
@@ -303,6 +299,8 @@ def _addresses(cell: str) -> list[str] | None:
     """Return the addresses in a cell, or None if it holds something else; Exchange's own names are passed over."""
     if cell.lower() in _NOTHING or cell[:3].lower() in ("/o=", "ex:"):
         return []
+    if "@" not in cell:
+        return None
     words = (_MAILTO.sub("", word).strip(".") for word in _WORD.findall(cell[:MAX_TEXT]) if "@" in word)
     return [word for word in words if _ADDRESS.fullmatch(word)] or None
 

@@ -192,7 +192,8 @@ class _Series:
             moved, usual = shifts[index]
             with suppress(OverflowError, ValueError):  # beyond the ends of the calendar
                 begins = planned + moved if moved else planned
-                ends = begins + (usual if lasts is None else lasts)
+                long = usual if lasts is None else lasts
+                ends = begins + long if long else begins
                 yield from _overlapping(index, begins, ends, planned, span)
 
     def _valid_at(self, name: dt.datetime, master: int) -> int:
@@ -288,12 +289,13 @@ def _overlapping(
     index: int, start: Moment, end: Moment, original: Moment, span: Span
 ) -> Iterator[Occurrence]:
     """Yield the occurrence if it overlaps the span."""
-    start_, end_ = in_utc(start), in_utc(end)
+    start_ = in_utc(start)
+    end_ = start_ if end is start else in_utc(end)
     first, last = as_time(start_), as_time(end_)
     if last < first:
         first, last = last, first
     if first < span[1] and (span[0] < last or span[0] <= first):
-        yield Occurrence(index, start_, end_, in_utc(original))
+        yield Occurrence(index, start_, end_, start_ if original is start else in_utc(original))
 
 
 def _shifted(moment: dt.datetime, by: dt.timedelta) -> dt.datetime:

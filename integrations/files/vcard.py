@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import unquote
 
 from contacts.drafts import BadRow, PersonDraft
@@ -92,7 +92,7 @@ def _cards(raw: bytes) -> Iterator[list[Line]]:
 
 
 def _person(card: list[Line], position: int) -> PersonDraft:
-    person = PersonDraft(position=position)
+    person = PersonDraft(emails=[], phones=[], tags=[], position=position)
     labels = {line.group: _label(line.value) for line in card if line.group and line.name == "X-ABLABEL"}
     for line in card:
         if line.value.strip() and not line.is_binary:
@@ -110,9 +110,9 @@ def _take(person: PersonDraft, line: Line, label: str) -> None:
         case "N":
             _take_name(person, line)
         case "EMAIL" if "@" in text:
-            _add(person.emails, _address(text))
+            person.emails = _with(person.emails, _address(text))
         case "TEL":
-            _add(person.phones, _phone(text))
+            person.phones = _with(person.phones, _phone(text))
         case "ORG":
             _take_organization(person, line)
         case "TITLE":
@@ -121,7 +121,7 @@ def _take(person: PersonDraft, line: Line, label: str) -> None:
             person.notes = f"{person.notes}\n\n{text}".strip()[:MAX_NOTES]
         case "CATEGORIES":
             for tag in re.split(r"[,;]", text):
-                _add(person.tags, tag.strip())
+                person.tags = _with(person.tags, tag.strip())
         case "UID":
             person.external_id = text[:MAX_TEXT]
         case "BDAY" if born := _birthday(text, line.params):
@@ -176,9 +176,8 @@ def _take_custom(person: PersonDraft, line: Line, label: str) -> None:
         person.custom.setdefault(name, text)
 
 
-def _add(values: list[str], value: str) -> None:
-    if value and len(values) < MAX_LISTED:
-        values.append(value[:MAX_TEXT])
+def _with(values: Sequence[str], value: str) -> Sequence[str]:
+    return [*values, value[:MAX_TEXT]] if value and len(values) < MAX_LISTED else values
 
 
 def _label(value: str) -> str:
