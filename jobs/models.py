@@ -246,6 +246,11 @@ class Job(OwnedModel):
                 | (~Q(state="running") & Q(token__isnull=True, lease_until__isnull=True)),
                 name="jobs_job_lease_while_running",
             ),
+            models.CheckConstraint(
+                condition=Q(state__in=["queued", "running"], finished_at__isnull=True)
+                | (~Q(state__in=["queued", "running"]) & Q(finished_at__isnull=False)),
+                name="jobs_job_finished_when_ended",
+            ),
             owner_key("jobs_job"),
             SameOwner("batch", name="jobs_job_batch"),
             RowSecurity(

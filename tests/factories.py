@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from allauth.mfa.models import Authenticator
 from django.db import connection
+from django.utils import timezone
 
 from contacts.derived import refresh_search
 from contacts.models import (
@@ -94,7 +95,10 @@ def make_batch_item(user: User, **fields: Any) -> BatchItem:
 
 
 def make_job(user: User, **fields: Any) -> Job:
-    return saved(Job(user=user, **{"kind": "noop", "payload": {"n": number()}} | fields))
+    given: dict[str, Any] = {"kind": "noop", "payload": {"n": number()}}
+    if fields.get("state") in Job.FINISHED:
+        given["finished_at"] = timezone.now()
+    return saved(Job(user=user, **given | fields))
 
 
 def make_job_event(user: User, **fields: Any) -> JobEvent:

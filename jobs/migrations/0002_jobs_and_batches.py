@@ -244,6 +244,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='job',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', True), ('state__in', ['queued', 'running'])), models.Q(models.Q(('state__in', ['queued', 'running']), _negated=True), ('finished_at__isnull', False)), _connector='OR'), name='jobs_job_finished_when_ended'),
+        ),
+        migrations.AddConstraint(
+            model_name='job',
             constraint=models.UniqueConstraint(fields=('user', 'id'), name='jobs_job_owner_key'),
         ),
         migrations.AddConstraint(

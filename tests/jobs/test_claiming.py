@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from django.db import IntegrityError
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -101,7 +102,8 @@ def test_one_running_for_each_mutex(users: list[User]) -> None:
     first = claimed(3)
     assert sorted(names(first)) == ["a", "another's"]
     as_postgres(
-        "UPDATE jobs_job SET state = 'succeeded', token = NULL, lease_until = NULL WHERE state = 'running'"
+        "UPDATE jobs_job SET state = 'succeeded', finished_at = now(), token = NULL, lease_until = NULL"
+        " WHERE state = 'running'"
     )
     assert names(claimed(2)) == ["b"]
 
@@ -200,3 +202,17 @@ def test_a_mutex_holds_in_a_race(users: list[User]) -> None:
         running = Counter(job.user_id for job in won)
         assert max(running.values()) == 1
         as_postgres("DELETE FROM jobs_job")
+
+
+@pytest.mark.parametrize(
+    ("state", "finished"), [("succeeded", False), ("dead", False), ("queued", True), ("running", True)]
+)
+def test_a_job_has_its_time_when_it_has_ended_and_not_before(
+    users: list[User], state: str, finished: bool
+) -> None:
+    running = {"token": 1, "lease_until": timezone.now()} if state == "running" else {}
+    job = Job(
+        user=users[0], kind="noop", state=state, finished_at=timezone.now() if finished else None, **running
+    )
+    with acting_as(users[0].pk), pytest.raises(IntegrityError, match="jobs_job_finished_when_ended"):
+        job.save()

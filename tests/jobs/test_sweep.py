@@ -156,10 +156,10 @@ def test_old_jobs_go_and_their_history_with_them(users: list[User], monkeypatch:
         job = enqueue("noop", users[0], name=f"{state} {days}")
         with acting_as(users[0].pk):
             JobEvent(user=users[0], job=job, event="test").save()
-        as_postgres("UPDATE jobs_job SET state = %s WHERE id = %s", state, job.pk)
         if state != "queued":
             as_postgres(
-                "UPDATE jobs_job SET finished_at = now() - make_interval(days => %s) WHERE id = %s",
+                "UPDATE jobs_job SET state = %s, finished_at = now() - make_interval(days => %s) WHERE id = %s",
+                state,
                 days,
                 job.pk,
             )
