@@ -42,8 +42,10 @@ def set_up_django(home: Home) -> None:
         "DATABASE_OWNER_URL": home.database_owner_url,
         "REDIS_URL": home.redis_url,
         "SECRET_KEY": home.secret_key(),
+        "OMNICRM_KEYS": home.sealing_keys(),
         "DJANGO_SETTINGS_MODULE": "omnicrm.settings",
         "LOG_LEVEL": "ERROR",
+        **{f"RATE_LIMIT{kind}": "1000000/minute" for kind in ("", "_POLL", "_LOGIN", "_SEARCH", "_IMPORT")},
     }
     django.setup()
     from django.core.management import call_command

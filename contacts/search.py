@@ -52,12 +52,19 @@ def pairs(word: str) -> list[str]:
 
 
 def wanted_parts(words: Sequence[str]) -> list[str]:
-    """The parts that tell most about these words: pairs, and the letter where that is all of the word.
+    """The parts that tell most about these words for the least asking: pairs side by side, so that every letter of a
+    word is in one and only the last two may overlap. Words of one letter count where there are no others.
 
-    >>> wanted_parts(["ada", "x"])
-    ['ad', 'da', 'x']
+    >>> wanted_parts(["lovelace", "ada", "x"]), wanted_parts(["x"])
+    (['ad', 'ce', 'da', 'la', 'lo', 've'], ['x'])
     """
-    return sorted({part for word in words for part in pairs(word) or [word]})
+    telling = {part for word in words for part in side_by_side(word)}
+    return sorted(telling or words)
+
+
+def side_by_side(word: str) -> list[str]:
+    every = pairs(word)
+    return every[::2] + every[-1:]
 
 
 def search_words(query: str) -> list[str]:
