@@ -217,9 +217,7 @@ def absorb(into: PersonDraft, other: PersonDraft) -> None:
             setattr(into, name, getattr(other, name))
     into.notes = "\n\n".join(unique(note.strip() for note in (into.notes, other.notes)))
     for name in ("emails", "phones", "tags"):
-        getattr(into, name).extend(
-            value for value in getattr(other, name) if value not in getattr(into, name)
-        )
+        setattr(into, name, unique([*getattr(into, name), *getattr(other, name)]))
     into.custom = {**other.custom, **into.custom}
 
 
