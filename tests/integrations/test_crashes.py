@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -199,7 +199,10 @@ def undo_at_each_place(site: Site, batch: str) -> None:
         let_time_pass(site)
 
 
-def test_killed_at_known_places(site: Site, tmp_path: Path) -> None:
+Report = Callable[[str, str], None]
+
+
+def test_killed_at_known_places(site: Site, tmp_path: Path, record_property: Report) -> None:
     (calm, _), (hurt, before) = planned(site, tmp_path, "calm@example.org", "hurt@example.org")
     site.python(APPROVE + FINISH, calm)
     site.python(APPROVE, hurt)
@@ -216,6 +219,7 @@ def test_killed_at_known_places(site: Site, tmp_path: Path) -> None:
     undone = content(site, "hurt@example.org")
     assert (undone[0], undone[5]) == (BEFORE, BEFORE)
     assert undone == content(site, "calm@example.org")
+    record_property("undo", "an import killed at 5 known places and its undo at 8: as if undisturbed")
 
 
 # --- at any place
@@ -238,7 +242,7 @@ def work(site: Site, batch: str, wanted: str, *, kills: int, seed: int) -> int:
 
 
 @pytest.mark.parametrize("kills", [4, pytest.param(25, marks=pytest.mark.proof)])
-def test_killed_again_and_again(site: Site, tmp_path: Path, kills: int) -> None:
+def test_killed_again_and_again(site: Site, tmp_path: Path, kills: int, record_property: Report) -> None:
     emails = [f"{name}-{kills}@example.org" for name in ("calm", "hurt")]
     (calm, _), (hurt, before) = planned(site, tmp_path, *emails)
     site.python(APPROVE + FINISH, calm)
@@ -248,3 +252,6 @@ def test_killed_again_and_again(site: Site, tmp_path: Path, kills: int) -> None:
     site.python(UNDO, hurt)
     work(site, hurt, "undone", kills=2, seed=3)
     assert site.python(HASH, hurt).strip() == before
+    record_property(
+        "undo", f"an import whose worker was killed {kills} times, and its undo twice: as if undisturbed"
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -72,5 +72,12 @@ def test_a_life(transactional_db: None, files: list[Written], steps: list[Any], 
 @pytest.mark.proof
 @MANY
 @given(files=some_files, steps=steps, order=st.integers(0, 99))
-def test_many_lives(transactional_db: None, files: list[Written], steps: list[Any], order: int) -> None:
+def test_many_lives(
+    transactional_db: None,
+    record_property: Callable[[str, str], None],
+    files: list[Written],
+    steps: list[Any],
+    order: int,
+) -> None:
     live(files, steps, order)
+    record_property("undo", f"{MANY.max_examples} random lives of imports, edits and undos: every undo exact")

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -93,6 +93,16 @@ def worker(site: Site, workers: list[subprocess.Popen[bytes]]) -> subprocess.Pop
     return workers[0]
 
 
+Shown = Callable[[int], None]
+
+
+@pytest.fixture
+def shown(request: pytest.FixtureRequest, record_property: Callable[[str, str], None]) -> Shown:
+    """Says how many jobs went through this without being lost or done twice."""
+    what = request.node.name.removeprefix("test_").replace("_", " ").replace("[", " (").replace("]", ")")
+    return lambda count: record_property("jobs", f"{what}: {count} jobs, 0 lost, 0 done twice")
+
+
 def backlog(site: Site, each: int = 40, seconds: float = 0.02) -> int:
     """The same number of jobs for each of three users."""
     site.enqueue(*(("chaos_work", user, each, {"seconds": seconds}) for user in (ALICE, BOB, CAROL)))
@@ -103,7 +113,7 @@ def running(site: Site) -> int:
     return site.states().get("running", 0)
 
 
-def test_a_killed_child(site: Site, worker: subprocess.Popen[bytes]) -> None:
+def test_a_killed_child(site: Site, worker: subprocess.Popen[bytes], shown: Shown) -> None:
     site.enqueue(("chaos_work", ALICE, 2, {"seconds": 30}))
     count = 2 + backlog(site)
     assert eventually(lambda: running(site) == 2, 20)
@@ -111,10 +121,11 @@ def test_a_killed_child(site: Site, worker: subprocess.Popen[bytes]) -> None:
         child.kill()
     assert site.settled(LEASE + 15)
     assert (site.effects(), site.events()) == ((count, 0, 0), {"reaped": 2})
+    shown(count)
 
 
 def test_a_killed_worker(
-    site: Site, worker: subprocess.Popen[bytes], workers: list[subprocess.Popen[bytes]]
+    site: Site, worker: subprocess.Popen[bytes], workers: list[subprocess.Popen[bytes]], shown: Shown
 ) -> None:
     site.enqueue(("chaos_work", ALICE, 2, {"seconds": 30}))
     count = 2 + backlog(site)
@@ -124,9 +135,10 @@ def test_a_killed_worker(
     workers[:] = [site.worker()]
     assert site.settled(LEASE + 20)
     assert (site.effects(), site.events()) == ((count, 0, 0), {"reaped": 2})
+    shown(count)
 
 
-def test_a_broker_that_forgets(site: Site, worker: subprocess.Popen[bytes]) -> None:
+def test_a_broker_that_forgets(site: Site, worker: subprocess.Popen[bytes], shown: Shown) -> None:
     count = 0
     for _ in range(3):
         count += backlog(site, 10)
@@ -135,10 +147,13 @@ def test_a_broker_that_forgets(site: Site, worker: subprocess.Popen[bytes]) -> N
             time.sleep(0.05)
     assert site.settled(15)
     assert (site.effects(), site.events()) == ((count, 0, 0), {})
+    shown(count)
 
 
 @pytest.mark.parametrize("seconds", [5, pytest.param(30, marks=pytest.mark.proof)])
-def test_a_broker_that_is_away(site: Site, worker: subprocess.Popen[bytes], seconds: int) -> None:
+def test_a_broker_that_is_away(
+    site: Site, worker: subprocess.Popen[bytes], seconds: int, shown: Shown
+) -> None:
     site.valkey.stop(hurry=True)
     until = time.monotonic() + seconds
     assert site.enqueue(("chaos_work", ALICE, 30, {}), ("chaos_quick", BOB, 5, {})) < 0.5
@@ -148,6 +163,7 @@ def test_a_broker_that_is_away(site: Site, worker: subprocess.Popen[bytes], seco
     count = 35 + backlog(site, 10)
     assert site.settled(15)
     assert site.effects() == (count, 0, 0)
+    shown(count)
 
 
 def test_a_broker_that_does_not_answer(site: Site) -> None:
@@ -162,18 +178,21 @@ def test_a_broker_that_does_not_answer(site: Site) -> None:
 
 
 @pytest.mark.proof
-def test_a_worker_that_starts_before_the_broker(site: Site, workers: list[subprocess.Popen[bytes]]) -> None:
+def test_a_worker_that_starts_before_the_broker(
+    site: Site, workers: list[subprocess.Popen[bytes]], shown: Shown
+) -> None:
     site.valkey.stop(hurry=True)
     kill(workers[0])
     workers[:] = [site.worker()]
     site.enqueue(("chaos_work", ALICE, 5, {}))
     assert site.settled(20)
     assert site.effects() == (5, 0, 0)
+    shown(5)
 
 
 @pytest.mark.parametrize("times", [1, pytest.param(5, marks=pytest.mark.proof)])
 def test_a_database_that_crashes(
-    site: Site, worker: subprocess.Popen[bytes], visits: list[Visit], cookie: str, times: int
+    site: Site, worker: subprocess.Popen[bytes], visits: list[Visit], cookie: str, times: int, shown: Shown
 ) -> None:
     count = backlog(site, 40 * times, seconds=0.1)
     away: list[tuple[float, float]] = []
@@ -188,13 +207,16 @@ def test_a_database_that_crashes(
         assert crowd(site.port, "/", cookie) == {200}, "no request should meet a connection of before"
     assert site.settled(30 * times)
     assert site.effects() == (count, 0, 0)
+    shown(count)
     for visit in visits:
         assert (visit.is_whole, visit.seconds < 5) == (True, True)
         meanwhile = any(began <= visit.ended and visit.began <= back for began, back in away)
         assert visit.status == 200 or (visit.status == 503 and meanwhile and visit.path != "/livez"), visit
 
 
-def test_a_worker_that_slept_past_its_lease(site: Site, worker: subprocess.Popen[bytes]) -> None:
+def test_a_worker_that_slept_past_its_lease(
+    site: Site, worker: subprocess.Popen[bytes], shown: Shown
+) -> None:
     site.enqueue(("chaos_work", ALICE, 1, {"seconds": 1.5}))
     assert eventually(lambda: running(site) == 1, 10)
     for child in children(worker):
@@ -206,17 +228,19 @@ def test_a_worker_that_slept_past_its_lease(site: Site, worker: subprocess.Popen
         child.resume()
     assert eventually(lambda: site.events().get("fenced") == 1, 10)
     assert (site.effects(), site.events()) == ((1, 0, 0), {"reaped": 1, "fenced": 1})
+    shown(1)
     assert other.poll() is None
 
 
-def test_nudges_that_come_many_times(site: Site, worker: subprocess.Popen[bytes]) -> None:
+def test_nudges_that_come_many_times(site: Site, worker: subprocess.Popen[bytes], shown: Shown) -> None:
     count = backlog(site, 10)
     site.python("from jobs.nudge import publish; [publish('bulk') for _ in range(200)]")
     assert site.settled(15)
     assert (site.effects(), site.events()) == ((count, 0, 0), {})
+    shown(count)
 
 
-def test_a_job_that_kills_its_worker(site: Site, worker: subprocess.Popen[bytes]) -> None:
+def test_a_job_that_kills_its_worker(site: Site, worker: subprocess.Popen[bytes], shown: Shown) -> None:
     site.enqueue(("chaos_poison", ALICE, 1, {}))
     count = backlog(site, 20)
     assert eventually(lambda: site.effects()[0] == count, 15), "its neighbours go on"
@@ -224,6 +248,7 @@ def test_a_job_that_kills_its_worker(site: Site, worker: subprocess.Popen[bytes]
     assert site.states() == {"succeeded": count, "dead": 1}
     assert site.ask("SELECT error_code, crashes FROM jobs_job WHERE state = 'dead'") == [("poison", 2)]
     assert site.effects() == (count, 0, 0)
+    shown(count)
 
 
 @pytest.mark.proof
