@@ -1,12 +1,14 @@
-"""One marked row of everything a user can own, and a digest that changes when any of it does."""
+"""One marked row of everything a user can have, and a digest that changes when any of it does."""
 
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
+from django.apps import apps
 from django.contrib.postgres.fields import ArrayField
 from django.db import connection, models
 
@@ -14,10 +16,11 @@ from jobs.models import Batch, Job
 from omnicrm.acting import acting_as
 from omnicrm.models import User
 from omnicrm.owned import OwnedModel
+from omnicrm.sealed import SealedField
 from tests.factories import FACTORIES
 from tests.isolation.census import OWNED
 
-Rows = dict[type[OwnedModel], OwnedModel]
+Rows = dict[type[models.Model], Any]
 
 STEERING = {"kind", "verdict", "object_type", "action", "source"}
 """Text that decides what our code does: these columns stay as the factory fills them."""
@@ -31,8 +34,8 @@ STATES: dict[type[OwnedModel], dict[str, Any]] = {
 CANARY = re.compile(rb"canary-(\w)(\d+)", re.IGNORECASE)
 
 
-def plant(user: User, mark: str) -> tuple[Rows, dict[int, str]]:
-    """A row of each owned model, pointing at one another, with a canary in every column of text.
+def plant(user: User, mark: str, at: Rows | None = None) -> tuple[Rows, dict[int, str]]:
+    """A row of each owned model, pointing at one another (or `at` those rows), with a canary in every column of text.
 
     Returns the rows, and which column each canary of this `mark` sits in, by its number.
     """
@@ -43,7 +46,7 @@ def plant(user: User, mark: str) -> tuple[Rows, dict[int, str]]:
         fields: dict[str, Any] = {}
         for field in model._meta.concrete_fields:
             if isinstance(field, models.ForeignKey) and field.name != "user":
-                fields[field.name] = rows[field.remote_field.model]  # type: ignore[index]
+                fields[field.name] = (at or rows)[field.remote_field.model]
             elif is_text(field):
                 n = next(numbers)
                 columns[n] = f"{model._meta.label}.{field.name}"
@@ -80,6 +83,8 @@ def filling(field: models.Field[Any, Any], canary: str) -> Any:
         return [canary]
     if isinstance(field, models.JSONField):
         return [canary] if field.default is list else {"canary": canary}
+    if isinstance(field, SealedField):
+        return zlib.compress(f"Subject: {canary}\r\n\r\n{canary}\r\n".encode())  # a letter, as it is kept
     return canary.encode() if isinstance(field, models.BinaryField) else canary
 
 
@@ -88,18 +93,38 @@ def canaries(body: bytes, mark: str) -> set[int]:
     return {int(number) for found, number in CANARY.findall(body) if found.decode().lower() == mark}
 
 
+OF_USERS = [
+    (model._meta.db_table, field.column)
+    for model in apps.get_models(include_auto_created=True)
+    for field in model._meta.concrete_fields
+    if isinstance(field, models.ForeignKey) and field.remote_field.model is User
+]
+"""Every table with rows of users, and the column that says whose."""
+
+
 def digest(user: User) -> dict[str, str]:
-    """Of every table that holds something of this user: what it holds, in one number."""
+    """Of every table that holds something of this user: how many rows, and what they hold, in one number."""
     with acting_as(user.pk), connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(digests(user)))
         return dict(cursor.fetchall())
 
 
+def digest_of_everything(user: User) -> dict[str, str]:
+    """The same of every table, as far as this user sees it."""
+    tables = [model._meta.db_table for model in apps.get_models(include_auto_created=True)]
+    whole = (
+        f"SELECT '{table}', count(*) || md5(coalesce(string_agg(t::text, '' ORDER BY t::text), '')) FROM {table} t"
+        for table in tables
+    )
+    with acting_as(user.pk), connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(whole))
+        return dict(cursor.fetchall())
+
+
 def digests(user: User) -> Iterator[str]:
-    yield f"SELECT 'user', md5(t::text) FROM omnicrm_user t WHERE id = '{user.pk}'"
-    for model in OWNED:
-        table = model._meta.db_table
+    yield f"SELECT 'omnicrm_user', md5(t::text) FROM omnicrm_user t WHERE id = '{user.pk}'"
+    for table, column in OF_USERS:
         yield (
             f"SELECT '{table}', count(*) || md5(coalesce(string_agg(t::text, '' ORDER BY id), ''))"
-            f" FROM {table} t WHERE user_id = '{user.pk}'"
+            f" FROM {table} t WHERE {column} = '{user.pk}'"
         )

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 from uuid import uuid4
 
+from allauth.mfa.models import Authenticator
 from django.apps import apps
 from django.contrib.admindocs.views import simplify_regex
 from django.contrib.contenttypes.models import ContentType
@@ -21,7 +22,8 @@ from omnicrm.models import User
 from omnicrm.owned import OwnedModel
 from tests.isolation.planting import Rows
 
-PARAMETERS: dict[str, tuple[type[OwnedModel], str]] = {
+PARAMETERS: dict[str, tuple[type[models.Model], str]] = {
+    "/accounts/2fa/webauthn/keys/<pk>": (Authenticator, "pk"),
     "/batches/<pk>": (Batch, "pk"),
     "/contacts/<slug>": (Contact, "slug"),
     "/contacts/<slug>/addresses/<identity_id>": (ContactIdentity, "pk"),
@@ -37,7 +39,6 @@ NOBODYS = {
     "/accounts/confirm-email/<key>": "MQ:1tQqqq:nonsense",
     "/accounts/password/reset/key/<uidb36>": "1",
     "/accounts/password/reset/key/<uidb36>-<key>": "set-password",
-    "/accounts/2fa/webauthn/keys/<pk>": "1",
     "/admin/<app_label>": "jobs",
     "/admin/<url>": "nowhere/",
 }
@@ -70,11 +71,6 @@ class Address:
     def is_admin(self) -> bool:
         return self.route.startswith("/admin/")
 
-    @property
-    def ways(self) -> tuple[bool, ...]:
-        """As a page and, where there are fragments, by htmx."""
-        return (False,) if self.is_admin else (False, True)
-
     def path(self, values: Sequence[str]) -> str:
         given = iter(values)
         return PARAMETER.sub(lambda _: next(given), self.route)
@@ -85,10 +81,15 @@ class Address:
 
     def of_nobody(self) -> list[str]:
         """Ids that no row has."""
-        return [
-            NOBODYS.get(place) or (f"nobody-{uuid4().hex[:8]}" if place.endswith("<slug>") else str(uuid4()))
-            for place in self.places
-        ]
+        return [NOBODYS.get(place) or nobodys(place) for place in self.places]
+
+
+def nobodys(place: str) -> str:
+    """An id of the form that this place takes, and that no row has."""
+    if place.endswith("<slug>"):
+        return f"nobody-{uuid4().hex[:8]}"
+    model = PARAMETERS[place][0] if place in PARAMETERS else OwnedModel
+    return str(uuid4()) if issubclass(model, OwnedModel) else "987654321"
 
 
 def value(place: str, rows: Rows, user: User) -> str:

@@ -1,11 +1,13 @@
-"""Somebody with a browser who tries every address in every way."""
+"""Somebody with a browser, or a program, who tries every address in every way."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -14,11 +16,38 @@ from django.db import transaction
 from django.test import Client
 
 from omnicrm.models import User
+from tests.isolation.accounts import sign_in
 from tests.isolation.planting import Rows, canaries
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-VOLATILE = re.compile(rb"(?<![0-9A-Za-z])[0-9A-Za-z]{64}(?![0-9A-Za-z])|nonce-[\w+/=-]+")
+SAFE = ("GET", "HEAD", "OPTIONS")
+
+VOLATILE = re.compile(
+    rb"""(?<=X-CSRFToken":\ ")\w+ | (?<=csrfmiddlewaretoken"\ value=")\w+ | (?<=csrftoken=)\w+ | nonce-[\w+/=-]+""",
+    re.VERBOSE,
+)
 """CSRF tokens and nonces: different in every answer."""
+
+
+class Way(StrEnum):
+    """What a request asks for, and how it writes its body."""
+
+    PAGE = "page"
+    HTMX = "htmx"
+    JSON = "JSON"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {
+            Way.PAGE: {"Accept": "text/html"},
+            Way.HTMX: {"HX-Request": "true"},
+            Way.JSON: {"Accept": "application/json"},
+        }[self]
+
+    def body(self, data: dict[str, str]) -> tuple[str, str]:
+        if self is Way.JSON:
+            return json.dumps(data), "application/json"
+        return urlencode(data), "application/x-www-form-urlencoded"
 
 
 @dataclass
@@ -30,22 +59,21 @@ class Visitor:
     asked: int = 0
     cookies: SimpleCookie = field(default_factory=SimpleCookie)
 
-    def ask(self, method: str, path: str, data: dict[str, str], *, htmx: bool = False) -> Any:
+    def ask(self, method: str, path: str, data: dict[str, str], way: Way = Way.PAGE) -> Any:
         self.client.cookies = SimpleCookie(self.cookies.output(header="", sep=";"))
         self.asked += 1
-        headers = {"X-Request-ID": "the-same-request"} | ({"HX-Request": "true"} if htmx else {})
-        form = urlencode(data)
-        if method in ("GET", "HEAD", "OPTIONS"):
-            return self.client.generic(method, f"{path}?{form}", headers=headers)
-        kind = "application/x-www-form-urlencoded"
-        return self.client.generic(method, path, form, content_type=kind, headers=headers)
+        headers = {"X-Request-ID": "the-same-request"} | way.headers
+        if method in SAFE:
+            return self.client.generic(method, f"{path}?{urlencode(data)}", headers=headers)
+        written, kind = way.body(data)
+        return self.client.generic(method, path, written, content_type=kind, headers=headers)
 
 
 def visitor(user: User | None = None) -> Visitor:
     """A browser, in which this user has signed in."""
     client = Client(raise_request_exception=False)
     if user is not None:
-        client.force_login(user)
+        sign_in(client, user)
     return Visitor(client, user, cookies=SimpleCookie(client.cookies.output(header="", sep=";")))
 
 
@@ -77,10 +105,19 @@ def body(response: Any) -> bytes:
 
 def told(response: Any, path: str) -> tuple[Any, ...]:
     """All that an answer says, apart from the address that was asked for and what differs every time."""
+    return response.status_code, VOLATILE.sub(b"", without(said(response), path))
+
+
+def said(response: Any) -> bytes:
+    """The headers, the cookies, the sentences for the next page, and the body."""
     timely = ("Content-Length", "Expires")
     headers = sorted((name, value) for name, value in response.headers.items() if name not in timely)
-    said = repr(headers).encode() + body(response)
-    return response.status_code, VOLATILE.sub(b"", without(said, path))
+    cookies = sorted(
+        f"{name}={morsel.value}" for name, morsel in response.cookies.items() if name != "messages"
+    )
+    later = getattr(getattr(response.wsgi_request, "_messages", None), "_queued_messages", [])
+    sentences = [(str(message), message.extra_tags) for message in later]
+    return repr((headers, cookies, sentences)).encode() + body(response)
 
 
 def without(said: bytes, path: str) -> bytes:
@@ -92,5 +129,4 @@ def without(said: bytes, path: str) -> bytes:
 
 def leaks(response: Any, path: str, mark: str) -> set[int]:
     """The numbers of the canaries of this mark that an answer shows."""
-    headers = repr(sorted(response.headers.items())).encode()
-    return canaries(without(headers + body(response), path), mark)
+    return canaries(without(said(response), path), mark)

@@ -1,0 +1,100 @@
+"""What can be said to a view besides its address, and which of it names a row.
+
+Every name that a view looks up in a form or a query string is noted while the owner tries all of them; a name that
+nobody has declared here fails the census.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+from django.db import models
+from django.http import QueryDict
+
+from contacts.models import Company, Contact, Tag
+from jobs.models import Batch
+
+ROWS: dict[str, type[models.Model]] = {
+    "/contacts/?after": Contact,
+    "/contacts/?batch": Batch,
+    "/contacts/?before": Contact,
+    "/contacts/?company": Company,
+    "/contacts/?tag": Tag,
+    "/contacts/delete/?contact": Contact,
+}
+"""Names whose value is the id of a row, with the address that reads them."""
+
+WORDS = {
+    "/contacts/<slug>/?before": "A moment in the history of the contact in the address.",
+    "address": "An e-mail address or a number, as it is typed.",
+    "check": "Whether the chain of events is to be checked.",
+    "company": "A company by its name, as it is typed; it is looked up among one's own.",
+    "done": "Whether a task is to be ticked off.",
+    "due_on": "A day.",
+    "email": "An e-mail address, as it is typed.",
+    "file": "A file that is handed over.",
+    "file-clear": "Of the widget that takes the file.",
+    "find": "Words to look for in a plan.",
+    "include_suppressed": "Whether a plan brings back what was taken back.",
+    "job_title": "What somebody is, as it is typed.",
+    "kind": "One of the kinds of a timeline.",
+    "name": "What somebody is called, as it is typed.",
+    "next": "Where a button stood: home, or the page of a contact.",
+    "page": "A number.",
+    "people": "One of three ways to take people from a file.",
+    "phone": "A number, as it is typed.",
+    "plan_hash": "What the plan in the address must hash to.",
+    "q": "Words to search for.",
+    "reason": "One of the reasons of a plan.",
+    "show": "One of the tables of a page.",
+    "sort": "One of the orders of a list.",
+    "stage": "One of the stages of a contact.",
+    "tags": "Tags by their names, as they are typed; they are looked up among one's own.",
+    "text": "A note.",
+    "title": "A task.",
+    "was": "One of the states of a batch.",
+    "without_address": "Whether somebody is added without an address.",
+}
+"""Names whose value is no id, and what it is; those that are an id elsewhere with the address that reads them."""
+
+
+def meaning(route: str, name: str) -> type[models.Model] | str:
+    """The model that this name names a row of, for the view at this address, or what it is otherwise."""
+    place = f"{route}?{name}"
+    # The page of a contact is drawn by all addresses below it.
+    below = (
+        "/contacts/<slug>/?before" if place.startswith("/contacts/<slug>/") and name == "before" else place
+    )
+    known = ROWS.get(place) or WORDS.get(below) or WORDS.get(name)
+    assert known is not None, (
+        f"{place} is new. If its value is the id of a row, say in ROWS of tests/isolation/naming.py of which model; "
+        "if not, say in WORDS there what it is."
+    )
+    return known
+
+
+ITSELF = ("django.utils.datastructures", "django.http.request")
+LOOK_UPS = ("__getitem__", "__contains__", "get", "getlist")
+
+
+@contextmanager
+def names_asked_for() -> Iterator[set[str]]:
+    """The names that are looked up in forms and query strings inside."""
+    asked: set[str] = set()
+
+    def noting(name: str) -> Any:
+        look_up = getattr(QueryDict, name)
+
+        def noted(self: QueryDict, key: str, *args: Any) -> Any:
+            if sys._getframe(1).f_globals["__name__"] not in ITSELF:
+                asked.add(key)
+            return look_up(self, key, *args)
+
+        return noted
+
+    with mock.patch.multiple(QueryDict, **{name: noting(name) for name in LOOK_UPS}):
+        yield asked
