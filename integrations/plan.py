@@ -21,7 +21,7 @@ from integrations.readers import NORMALIZER
 from integrations.sources import Me, sources
 from integrations.uploading import refusal
 from jobs.models import Batch, Job
-from jobs.queue import enqueue
+from jobs.queue import GONE, GiveUp, enqueue
 from jobs.runner import JobContext
 from omnicrm.acting import acting_as
 from omnicrm.events import note
@@ -195,9 +195,11 @@ def discard(batch: Batch) -> bool:
 
 
 def batch_of(context: JobContext) -> Batch:
-    """The batch that a job works for."""
-    assert context.job.batch_id is not None
-    return Batch.objects.for_user(context.user_id).get(pk=context.job.batch_id)
+    """The batch that a job works for. Raises GiveUp when its owner has no such batch."""
+    batch = Batch.objects.for_user(context.user_id).filter(pk=context.job.batch_id).first()
+    if batch is None:
+        raise GiveUp("not_found", GONE)
+    return batch
 
 
 def source_file(batch: Batch) -> SourceFile:

@@ -39,6 +39,10 @@ class GiveUp(Exception):
         self.code, self.reason = code, reason or code
 
 
+GONE = "What it was to work on is no longer there."
+"""The reason of a job whose rows are not its owner's, or are gone; the code is not_found."""
+
+
 @dataclass(frozen=True)
 class Again:
     """A handler's answer: commit this chunk and call me again with this checkpoint."""

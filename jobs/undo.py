@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from jobs import restore
 from jobs.models import Batch, Job
-from jobs.queue import enqueue, handles
+from jobs.queue import GONE, GiveUp, enqueue, handles
 from jobs.runner import JobContext
 from jobs.tracking import Tracked, Use, after_undo, before_undo, tracked
 from omnicrm.events import note
@@ -107,8 +107,10 @@ def stays(context: JobContext, code: str, reason: str) -> None:
 def undo_job(context: JobContext) -> None:
     """Also of a batch that an undo failed to take back, because a person may try that job again."""
     rows = Batch.objects.for_user(context.user_id).filter(pk=context.payload["batch_id"])
-    undoable = rows.filter(state__in=[Batch.State.UNDOING, *Batch.UNDOABLE])
-    if (batch := undoable.select_for_update(no_key=True).first()) is not None:
+    batch = rows.select_for_update(no_key=True).first()
+    if batch is None:
+        raise GiveUp("not_found", GONE)
+    if batch.state in (Batch.State.UNDOING, *Batch.UNDOABLE):
         undo(batch)
 
 
