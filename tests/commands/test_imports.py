@@ -17,9 +17,7 @@ from jobs.undo import start_undo
 from omnicrm.acting import acting_as
 from omnicrm.models import User
 from tests.commands.contract import ALICE, run
-from tests.factories import (
-    make_note,
-)
+from tests.factories import make_contact, make_note
 from tests.importing import import_file, letter, plan
 
 
@@ -216,3 +214,11 @@ def test_the_demonstration_can_be_made_again(db: None) -> None:
     with acting_as(demo.pk):
         assert Contact.objects.for_user(demo).count() == told["created"]
         assert (Note.objects.for_user(demo).count(), Task.objects.for_user(demo).count()) == (3, 3)
+
+
+def test_the_demonstration_leaves_real_people_alone(alice: User, db: None) -> None:
+    real = make_contact(alice, display_name="Aaron Real")
+    assert run("seed_demo", *ALICE)["state"] == "done"
+    with acting_as(alice.pk):
+        assert (Note.objects.for_user(alice).count(), Task.objects.for_user(alice).count()) == (3, 3)
+        assert (real.notes.count(), real.tasks.count()) == (0, 0)

@@ -41,7 +41,7 @@ class Command(JsonCommand):
         batch = work_until_settled(batch)
         sign_in = {} if user else {"sign_in": DEMO, "password": PASSWORD}
         with acting_as(owner.pk):
-            add_notes_and_tasks(owner)
+            add_notes_and_tasks(batch)
             return {**result_summary(batch), **sign_in}
 
     def succeeded(self, result: Result) -> bool:
@@ -56,13 +56,14 @@ def demo_user() -> User:
     return user
 
 
-def add_notes_and_tasks(owner: User) -> None:
-    today = timezone.localdate()
-    for n, contact in enumerate(Contact.objects.for_user(owner).order_by("sort_name")[:3]):
-        if not Task.objects.for_user(owner).filter(contact=contact).exists():
-            Task(
-                user=owner, contact=contact, title="Answer the last message", due_on=today + dt.timedelta(n)
-            ).save()
-            Note(
-                user=owner, contact=contact, text="A sample note: what we talked about, in a line or two."
-            ).save()
+def add_notes_and_tasks(batch: Batch) -> None:
+    """To people of the sample alone: an account may have real ones."""
+    owner, today = batch.user, timezone.localdate()
+    for n, contact in enumerate(
+        Contact.objects.for_user(owner).filter(batch=batch).order_by("sort_name")[:3]
+    ):
+        due = today + dt.timedelta(n)
+        Task(user=owner, contact=contact, title="Answer the last message", due_on=due).save()
+        Note(
+            user=owner, contact=contact, text="A sample note: what we talked about, in a line or two."
+        ).save()
