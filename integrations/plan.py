@@ -196,7 +196,8 @@ def discard(batch: Batch) -> bool:
 
 def batch_of(context: JobContext) -> Batch:
     """The batch that a job works for. Raises GiveUp when its owner has no such batch."""
-    batch = Batch.objects.for_user(context.user_id).filter(pk=context.job.batch_id).first()
+    rows = Batch.objects.for_user(context.user_id)
+    batch = rows.filter(pk=context.job.batch_id).first() if context.job.batch_id else None
     if batch is None:
         raise GiveUp("not_found", GONE)
     return batch
