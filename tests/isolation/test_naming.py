@@ -85,7 +85,8 @@ def test_nothing_of_his_comes_to_point_at_hers(world: World) -> None:
         with attempt():
             answer = stranger.ask("POST", path, form, way)
             assert leaks(answer, path, "a") == set(), path
-            pointing = {pk for pk in ids if pk in everything_of(world)}
+            written = everything_of(world)
+        pointing = {pk for pk in ids if pk in written}
         assert pointing == set(), path
 
 
