@@ -30,6 +30,8 @@ WORDS = {
     "contact.deleted": "A person was deleted",
     "contact.edited": "A person was edited",
     "contact.updated": "An import added to a person",
+    "export.brought_in": "An export was brought in",
+    "export.made": "All data was exported",
     "identity.added": "An address or number was added",
     "identity.removed": "An address or number was removed",
     "import.approved": "A plan was approved",
@@ -63,7 +65,7 @@ class Entry:
 
     @property
     def words(self) -> str:
-        said = WORDS[self.event.action]
+        said = WORDS.get(self.event.action, self.event.action)
         if count := self.event.data.get("count"):
             said += f" ({intcomma(count)})"
         return said

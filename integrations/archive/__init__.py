@@ -1,0 +1,1 @@
+"""All that one person has here, as one file that others can read, and back from it."""
