@@ -10,13 +10,14 @@ import random
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from jobs import endings, shutdown
@@ -213,7 +214,8 @@ def tell_unfinished(handler: Handler | None, ctx: JobContext, code: str, reason:
 def _fenced(job: Job, lost: BaseException) -> None:
     job.state = Job.State.QUEUED
     log.warning("job.fenced", token=job.token, error=type(lost).__name__)
-    with acting_as(job.user_id):
+    # Where the job itself is gone, with its owner's account, there is nothing to note it on.
+    with suppress(IntegrityError), acting_as(job.user_id):
         endings.record(job, "fenced")
 
 

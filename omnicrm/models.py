@@ -144,3 +144,21 @@ class KeyCheck(models.Model):
 
     def __str__(self) -> str:
         return self.key_id
+
+
+class Erasure(models.Model):
+    """That an account was erased: its number, which leads nowhere any more, and the end of its record. Global.
+
+    Whoever brings back an older backup finds here what has to be erased again.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    account = models.UUIDField()
+    erased_at = models.DateTimeField(auto_now_add=True)
+    events = models.BigIntegerField()
+    head = models.BinaryField()
+
+    objects = models.Manager["Erasure"]()
+
+    def __str__(self) -> str:
+        return str(self.account)

@@ -13,7 +13,7 @@ from psycopg.conninfo import make_conninfo
 
 from omnicrm.acting import acting_as
 from omnicrm.database import APP, ENTERED, OWNER
-from omnicrm.models import EventLink, User
+from omnicrm.models import Erasure, EventLink, User
 from omnicrm.owned import OwnedModel
 from omnicrm.rowsecurity import RowSecurity, column_of
 from tests.factories import make_company, make_contact, make_identity
@@ -219,6 +219,7 @@ def test_app_reads_and_writes_rows_and_no_more() -> None:
             assert (named, right in READ_AND_WRITE) == ("", True), (table, named, right)
             rights.setdefault(table, set()).add(right)
     append_only = {model._meta.db_table: {"SELECT", "INSERT"} for model in APPEND_ONLY}
+    append_only[Erasure._meta.db_table] = {"SELECT", "INSERT"}
     append_only[EventLink._meta.db_table] = {"SELECT"}  # Postgres adds them itself
     assert rights == {table: append_only.get(table, READ_AND_WRITE) for table in rights}
 

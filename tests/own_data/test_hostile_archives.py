@@ -19,9 +19,9 @@ from integrations.models import SourceFile
 from jobs.models import Batch
 from omnicrm.acting import acting_as
 from omnicrm.models import User
-from tests.archive.rich import archive_of, entries, zipped
 from tests.factories import make_batch, make_contact, make_raw_event, make_source_file
 from tests.isolation.planting import digest
+from tests.own_data.rich import archive_of, entries, zipped
 
 pytestmark = pytest.mark.django_db
 

@@ -20,10 +20,10 @@ from jobs.undo import preview
 from omnicrm import audit
 from omnicrm.acting import acting_as
 from omnicrm.models import User
-from tests.archive.rich import archive_of, entries, fill
 from tests.importing import check_derived, take_back
 from tests.isolation.census import OWNED
 from tests.isolation.planting import digest
+from tests.own_data.rich import archive_of, entries, fill
 
 pytestmark = pytest.mark.django_db
 
