@@ -117,6 +117,21 @@ class RawEvent(OwnedModel):
         return zlib.decompress(bytes(self.payload or b""))
 
 
+class Export(OwnedModel):
+    """All that a user has here, in one zip that they asked for: kept sealed in the storage until it expires."""
+
+    stored_as = models.CharField(max_length=300)
+    size = models.BigIntegerField()
+    content_hash = models.CharField(max_length=64)
+    expires_at = models.DateTimeField()
+
+    objects = OwnedManager["Export"]()
+
+    class Meta(OwnedModel.Meta):
+        constraints = [RowSecurity(name="integrations_export_owner")]
+        indexes = [models.Index(fields=["user", "-created_at"], name="integrations_export_newest")]
+
+
 class Provenance(OwnedModel):
     """A raw event vouches for an interaction or a contact, in a batch. The last one to go takes it along."""
 

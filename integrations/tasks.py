@@ -1,5 +1,6 @@
-"""Our job handlers: plan_import, file_import, normalize."""
+"""Our job handlers: plan_import, file_import, normalize; export, purge, bring_in."""
 
 from integrations import importing, normalize, planning
+from integrations.archive import jobs as archives
 
-__all__ = ["importing", "normalize", "planning"]
+__all__ = ["archives", "importing", "normalize", "planning"]

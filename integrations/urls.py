@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from integrations import batch_views, letters, views
+from integrations import batch_views, letters, own_data_views, views
 
 app_name = "integrations"
 urlpatterns = [
@@ -11,6 +11,14 @@ urlpatterns = [
     path("sample/", views.sample_mailbox, name="sample"),
     path("why/", views.why, name="why"),
     path("letters/<uuid:pk>/", letters.as_sent, name="letter"),
+]
+
+settings_patterns = [
+    path("", own_data_views.own_data, name="own_data"),
+    path("export/", own_data_views.export, name="export"),
+    path("exports/<uuid:pk>/", own_data_views.download, name="download"),
+    path("exports/<uuid:pk>/delete/", own_data_views.delete_export, name="delete_export"),
+    path("leave/", own_data_views.leave, name="leave"),
 ]
 
 batch_patterns = [

@@ -11,10 +11,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from integrations import sample
+from integrations.archive.jobs import start_bringing_in
+from integrations.archive.reading import BadArchive
+from integrations.archive.writing import is_archive
 from integrations.batch_page import answered
 from integrations.forms import ImportForm
 from integrations.ledger import lines_about
-from integrations.plan import Refused, start_plan
+from integrations.plan import Refused, head_of, start_plan
 from jobs.models import Batch
 from omnicrm.acting import acting_as, own_units
 from omnicrm.http import AuthedRequest, clean_text
@@ -42,6 +45,8 @@ def upload(request: AuthedRequest) -> HttpResponse:
     sent = (request.POST, request.FILES)  # reads the body, or refuses to
     refused_unread = getattr(request, "upload_refusal", "")
     form = ImportForm(*sent, no_file=refused_unread)
+    if form.is_valid() and is_archive(head_of(form.cleaned_data["file"])):
+        return bring_in(request, form)
     if form.is_valid():
         options = {"people": form.cleaned_data["people"]}
         try:
@@ -50,9 +55,22 @@ def upload(request: AuthedRequest) -> HttpResponse:
             form.add_error("file", str(refused))
         else:
             return go_to(request, reverse("batches:detail", args=[batch.pk]))
-    status = 413 if refused_unread else 422
+    return ask_again(request, form, 413 if refused_unread else 422)
+
+
+def ask_again(request: AuthedRequest, form: ImportForm, status: int) -> HttpResponse:
     with acting_as(request.user.pk):
         return render(request, "integrations/import.html", import_context(request, form), status=status)
+
+
+def bring_in(request: AuthedRequest, form: ImportForm) -> HttpResponse:
+    """The file is an export of OmniCRM: all of it goes into this account, which must be empty."""
+    try:
+        start_bringing_in(request.user, form.cleaned_data["file"])
+    except (BadArchive, Refused) as refused:
+        form.add_error("file", str(refused))
+        return ask_again(request, form, 422)
+    return go_to(request, reverse("settings:own_data"))
 
 
 @require_POST

@@ -17,8 +17,8 @@ log = structlog.get_logger(__name__)
 
 RENEW = """
 UPDATE jobs_job AS job
-SET lease_until = clock_timestamp() + make_interval(secs => %s)
-FROM unnest(%s::uuid[], %s::bigint[]) AS held (id, token)
+SET lease_until = clock_timestamp() + make_interval(secs => %s), progress = coalesce(held.words, progress)
+FROM unnest(%s::uuid[], %s::bigint[], %s::text[]) AS held (id, token, words)
 WHERE job.id = held.id AND job.token = held.token AND job.state = 'running'
 RETURNING job.id, job.cancel_requested_at IS NOT NULL OR EXISTS (
     SELECT FROM jobs_batch AS batch WHERE batch.id = job.batch_id AND batch.cancel_requested_at IS NOT NULL
@@ -49,6 +49,8 @@ class Lease:
         self.job_id, self.token = job.pk, job.token
         self.is_lost = False
         self.is_cancelled = job.cancel_requested_at is not None
+        self.words: str | None = None
+        """What the next beat says of the job's progress."""
 
 
 class Heart:
@@ -58,6 +60,7 @@ class Heart:
         self._held: dict[object, Lease] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._hurry = threading.Event()
 
     @contextmanager
     def holding(self, job: Job) -> Iterator[Lease]:
@@ -73,11 +76,15 @@ class Heart:
             with self._lock:
                 self._held.pop(lease.token, None)
 
+    def beat_now(self) -> None:
+        """Instead of waiting for the next beat."""
+        self._hurry.set()
+
     def _beat_on(self) -> None:
-        pause = threading.Event()
         idle = 0
         while True:
-            pause.wait(settings.JOB_HEARTBEAT_SECONDS)
+            self._hurry.wait(settings.JOB_HEARTBEAT_SECONDS)
+            self._hurry.clear()
             with self._lock:
                 leases = list(self._held.values())
                 idle = 0 if leases else idle + 1
@@ -100,8 +107,9 @@ class Heart:
 def beat(leases: list[Lease]) -> None:
     """Renew these leases, and learn which are lost or should be cancelled."""
     ids, tokens = [lease.job_id for lease in leases], [lease.token for lease in leases]
+    words = [lease.words for lease in leases]
     with as_role("dispatch"), connection.cursor() as cursor:
-        cursor.execute(RENEW, [settings.JOB_LEASE_SECONDS, ids, tokens])
+        cursor.execute(RENEW, [settings.JOB_LEASE_SECONDS, ids, tokens, words])
         kept = dict(cursor.fetchall())
     for lease in leases:
         lease.is_lost = lease.job_id not in kept

@@ -30,6 +30,7 @@ from omnicrm.acting import acting_as, actor
 from omnicrm.models import User
 
 SLICE = 10.0  # seconds after which a job in chunks goes back to its queue, so that others have their turn
+TELL_EVERY = 2.0  # seconds between two words of progress within a chunk
 OLDEST_RETRY = 24 * 3600.0  # seconds that a job may go on asking for later
 
 log = structlog.get_logger(__name__)
@@ -45,6 +46,7 @@ class JobContext:
         self.checkpoint: dict[str, Any] = job.checkpoint or {}
         self.prepared: Any = None
         self.words, self.steps = job.progress, 0
+        self._told_at = time.monotonic()
 
     def check(self) -> None:
         """Ends the handler when it should not go on: call it between two messages. Costs nothing."""
@@ -58,6 +60,14 @@ class JobContext:
     def progress(self, words: str) -> None:
         """How far it has come, for a person: "Read 120 of 400 messages". Shown when the chunk is committed."""
         self.words = words[:200]
+
+    def tell(self, words: str) -> None:
+        """The same before the chunk is committed, for work that takes long; and `check`. Costs next to nothing."""
+        self.check()
+        if time.monotonic() - self._told_at > TELL_EVERY:
+            self._told_at = time.monotonic()
+            self._lease.words = words[:200]
+            heart.beat_now()
 
     def step(self, done: int = 1) -> None:
         """So many more of the batch's steps are done, once the chunk is committed."""

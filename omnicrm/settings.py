@@ -176,6 +176,7 @@ RATE_LIMITS = {
     "login": env.text("RATE_LIMIT_LOGIN", "10/minute"),
     "search": env.text("RATE_LIMIT_SEARCH", "40/minute"),
     "import": env.text("RATE_LIMIT_IMPORT", "20/minute"),
+    "export": env.text("RATE_LIMIT_EXPORT", "10/minute"),
 }  # how often one address, and one session, may ask for each page
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -212,6 +213,7 @@ STORAGES: dict[str, dict[str, Any]] = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 WHITENOISE_USE_FINDERS = DEBUG
+EXPORT_HOURS = env.number("EXPORT_HOURS", 24, least=1)
 MAX_UPLOAD = env.number("MAX_UPLOAD", 5_000_000_000)  # bytes
 FILE_UPLOAD_HANDLERS = ["integrations.uploading.BoundedUploadHandler"]
 FILE_UPLOAD_PERMISSIONS = 0o600

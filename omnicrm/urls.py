@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from integrations.urls import batch_patterns
+from integrations.urls import batch_patterns, settings_patterns
 from omnicrm import activity, problems, views
 
 urlpatterns = [
@@ -12,6 +12,7 @@ urlpatterns = [
     path("import/", include("integrations.urls")),
     path("batches/", include((batch_patterns, "batches"))),
     path("jobs/", include("jobs.urls")),
+    path("settings/", include((settings_patterns, "settings"))),
     path("activity/", activity.activity, name="activity"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),

@@ -34,7 +34,7 @@ from contacts.models import (
     Task,
 )
 from contacts.search import parts
-from integrations.models import Provenance, RawEvent, SourceFile
+from integrations.models import Export, Provenance, RawEvent, SourceFile
 from jobs.models import Batch, BatchItem, Job, JobEvent, PlanItem
 from omnicrm.acting import acting_as
 from omnicrm.models import Event, EventAnchor, EventLink, User
@@ -219,6 +219,11 @@ def make_provenance(user: User, **fields: Any) -> Provenance:
     return saved(Provenance(user=user, raw_event=raw_event, batch=batch, **fields))
 
 
+def make_export(user: User, **fields: Any) -> Export:
+    given = {"stored_as": f"exports/{user.pk}/{number()}.zip", "size": 12_345, "content_hash": "0" * 64}
+    return saved(Export(user=user, **given | {"expires_at": timezone.now() + timedelta(days=1)} | fields))
+
+
 def make_event(user: User, **fields: Any) -> Event:
     return saved(Event(user=user, **{"actor": "web", "action": "contact.created"} | fields))
 
@@ -247,6 +252,7 @@ FACTORIES: dict[type[OwnedModel], Callable[..., Any]] = {
     Event: make_event,
     EventAnchor: make_event_anchor,
     EventLink: make_event_link,
+    Export: make_export,
     Interaction: make_interaction,
     Job: make_job,
     JobEvent: make_job_event,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from django.db import DatabaseError, connection, transaction
 
@@ -34,7 +34,7 @@ class Brought:
     content_hash: str
 
 
-def bring_in(user: User, stream: BinaryIO, tell: Tell = lambda words: None) -> Brought:
+def bring_in(user: User, stream: IO[bytes], tell: Tell = lambda words: None) -> Brought:
     """All that the archive holds becomes this user's. Raises BadArchive, and then nothing has been written."""
     reading = Reading(stream, tell)
     with acting_as(user.pk):

@@ -12,7 +12,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from integrations.archive import tables
 from integrations.archive.writing import FORMAT, MANIFEST, VERSION, Content, content_hash
@@ -37,7 +37,7 @@ class BadArchive(Exception):
 class Reading:
     """An archive that holds together: the rows of each table, checked. Raises BadArchive, also while it is read."""
 
-    def __init__(self, stream: BinaryIO, tell: Tell = lambda words: None) -> None:
+    def __init__(self, stream: IO[bytes], tell: Tell = lambda words: None) -> None:
         try:
             self._zip = zipfile.ZipFile(stream)
         except _DAMAGED as error:

@@ -46,6 +46,7 @@ HELD: dict[str, tuple[str, ...]] = {
 
 LEFT_OUT = {
     "contacts.SearchText": "What a search looks at follows from the people, and is made anew.",
+    "integrations.Export": "A copy of what an archive holds anyway.",
     "jobs.Job": "Work of this installation, which another one neither has nor needs.",
     "jobs.JobEvent": "How work of this installation went.",
     "omnicrm.EventLink": "Proves that the record of this installation is whole; another one proves its own.",

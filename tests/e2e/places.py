@@ -16,6 +16,7 @@ from tests.factories import (
     make_company,
     make_contact,
     make_contact_tag,
+    make_export,
     make_identity,
     make_interaction,
     make_job,
@@ -46,7 +47,7 @@ OUTSIDE = [
 ]
 """Pages for somebody who has not signed in."""
 
-EMPTY = ["/", "/contacts/", "/import/", "/import/why/?q=ada@example.com", "/batches/", "/jobs/"]
+EMPTY = ["/", "/settings/", "/contacts/", "/import/", "/import/why/?q=ada@example.com", "/batches/", "/jobs/"]
 """Pages that look different as long as there is nothing to show."""
 
 
@@ -64,8 +65,11 @@ def fill(alice: User) -> list[str]:
         held = lease if state == "running" else {}
         make_job(alice, kind="normalize", state=state, progress="Read 120 of 400 messages", **held)
     make_job(alice, kind="file_import", state="dead", error=LONG, batch=batches["failed"])
+    make_export(alice)
     return [
+        "/settings/leave/",  # while the password is fresh
         "/",
+        "/settings/",
         "/contacts/",
         "/contacts/?sort=-last",
         "/contacts/?q=nobody",

@@ -17,6 +17,7 @@ from django.db import models
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from contacts.models import Contact, ContactIdentity, Interaction, Note, Task
+from integrations.models import Export
 from jobs.models import Batch, Job
 from omnicrm.models import User
 from omnicrm.owned import OwnedModel
@@ -32,6 +33,7 @@ PARAMETERS: dict[str, tuple[type[models.Model], str]] = {
     "/contacts/<slug>/tasks/<task_id>": (Task, "pk"),
     "/import/letters/<pk>": (Interaction, "pk"),
     "/jobs/<pk>": (Job, "pk"),
+    "/settings/exports/<pk>": (Export, "pk"),
 }
 """What fills a parameter, by the path that leads to it: a model and the column of its row."""
 

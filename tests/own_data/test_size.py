@@ -21,10 +21,13 @@ from bench.letters import letters
 from integrations.models import RawEvent
 from omnicrm.acting import acting_as
 user = fill(sys.stdin.read(), "alice@example.org", contacts=2000, interactions=100_000)
-with acting_as(user.pk):
-    RawEvent.unscoped.bulk_create((
-        RawEvent(user=user, source="file:0", external_id=str(n), kind="email", verdict="kept", payload=zlib.compress(raw, 1))
-        for n, raw in enumerate(letters(100_000))), batch_size=500)
+raws = list(letters(200))
+for start in range(0, 100_000, 1000):
+    with acting_as(user.pk):
+        RawEvent.unscoped.bulk_create([
+            RawEvent(user=user, source="file:0", external_id=str(n), kind="email", verdict="kept",
+                     payload=zlib.compress(raws[n % 200] + str(n).encode(), 1))
+            for n in range(start, start + 1000)])
 """
 RUN = """
 import resource, sys, time
