@@ -15,7 +15,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from contacts.models import OwnAddress
-from integrations.archive.writing import is_archive
 from integrations.files import kinds
 from integrations.models import SourceFile
 from integrations.readers import NORMALIZER
@@ -125,10 +124,6 @@ def refuse_or_kind(file: Handed, asked: str, *, stored: bool = True) -> str:
     if why := refusal(file.size, file.name, copies=int(stored)):
         raise Refused(why)
     kind = asked if asked in sources else kinds.detect(file.head, file.name)
-    if is_archive(file.head):
-        raise Refused(
-            f"{file.name} is an export of OmniCRM. Bring it into an empty account with: manage.py import_user EMAIL {file.name}"
-        )
     if kind not in sources and (why := kinds.refusal(file.head, file.name)):
         raise Refused(f"{file.name}: {why}")
     if kind != "mbox" and file.size > MAX_WHOLE:
@@ -201,8 +196,8 @@ def discard(batch: Batch) -> bool:
 
 def batch_of(context: JobContext) -> Batch:
     """The batch that a job works for. Raises GiveUp when its owner has no such batch."""
-    rows = Batch.objects.for_user(context.user_id)
-    batch = rows.filter(pk=context.job.batch_id).first() if context.job.batch_id else None
+    rows, batch_id = Batch.objects.for_user(context.user_id), context.job.batch_id
+    batch = rows.filter(pk=batch_id).first() if batch_id else None
     if batch is None:
         raise GiveUp("not_found", GONE)
     return batch

@@ -153,6 +153,22 @@ def test_no_uniqueness_reaches_across_owners() -> None:
     assert across == []
 
 
+def test_what_is_unique_for_an_owner_is_unique_in_the_database() -> None:
+    declared = {
+        (rule.name, tuple(column_of(model, name) for name in rule.fields))
+        for model in OWNED
+        for rule in model._meta.constraints
+        if isinstance(rule, models.UniqueConstraint)
+    }
+    found = ask(
+        "SELECT indexrelid::regclass::text, array_agg(attname::text ORDER BY array_position(indkey::int2[], attnum))"
+        " FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY (indkey::int2[])"
+        " WHERE indisunique AND indisvalid AND NOT indisprimary AND indrelid::regclass::text = ANY(%s) GROUP BY indexrelid",
+        TABLES,
+    )
+    assert {(name, tuple(columns)) for name, columns in found} == declared
+
+
 def test_every_foreign_key_has_an_index() -> None:
     """Without one, deleting the row that is pointed at reads the whole table."""
     assert column(INDEXED) == []
@@ -297,6 +313,10 @@ SABOTAGE = [
     (
         "CREATE UNIQUE INDEX oracle ON contacts_contactidentity (value)",
         test_no_uniqueness_reaches_across_owners,
+    ),
+    (
+        "ALTER TABLE contacts_company DROP CONSTRAINT contacts_company_name",
+        test_what_is_unique_for_an_owner_is_unique_in_the_database,
     ),
     ("DROP INDEX contacts_note_of_contact", test_every_foreign_key_has_an_index),
     ("DROP INDEX contacts_note_batch", test_every_foreign_key_has_an_index),

@@ -23,7 +23,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 VOLATILE = re.compile(
-    rb"""(?<=X-CSRFToken":\ ")\w+ | (?<=csrfmiddlewaretoken"\ value=")\w+ | (?<=csrftoken=)\w+ | nonce-[\w+/=-]+""",
+    rb"""(X-CSRFToken\\?":\ \\?" | csrfmiddlewaretoken\\?"\ value=\\?" | csrftoken=) \w+ | nonce-[\w+/=-]+""",
     re.VERBOSE,
 )
 """CSRF tokens and nonces: different in every answer."""
