@@ -111,6 +111,7 @@ class Answer:
     place: str
     status: str
     body: str
+    headers: frozenset[str]
 
 
 @pytest.fixture
@@ -151,7 +152,12 @@ def serve(user: str, cookie: str, place: str) -> Answer:
     """One request as a WSGI server makes it: the handler, the whole body, and the end that gives the connection back."""
     request = RequestFactory(headers={"Cookie": f"{settings.SESSION_COOKIE_NAME}={cookie}"}).get(f"/{place}")
     status: list[str] = []
-    start: Any = lambda line, headers, *more: status.append(line)  # noqa: E731
+    headers: set[str] = set()
+
+    def start(line: str, given: list[tuple[str, str]], *more: Any) -> None:
+        status.append(line)
+        headers.update(name for name, _ in given)
+
     response: Any = handler()(request.environ, start)
     body = b""
     try:
@@ -161,7 +167,7 @@ def serve(user: str, cookie: str, place: str) -> Answer:
         body += b"(broken off)"
     finally:
         response.close()
-    return Answer(user, place, status[0][:3], body.decode())
+    return Answer(user, place, status[0][:3], body.decode(), frozenset(headers))
 
 
 def serve_many(cookies: dict[str, str], seed: int) -> list[Answer]:
@@ -193,6 +199,15 @@ def remembered(pool: Any) -> list[tuple[str, int]]:
             pool.putconn(held)
 
 
+FROM_MIDDLEWARE = {
+    "X-Request-ID",
+    "Permissions-Policy",
+    "Content-Security-Policy",
+    "X-Frame-Options",
+    "Cache-Control",
+}
+"""Headers that show that these requests went through all the middleware that real ones do."""
+
 STATUS = {
     "answers": "200",
     "raises": "500",
@@ -223,6 +238,7 @@ def test_four_hundred_requests_leave_no_identity_behind(
             assert answer.body == f"{own[0]},(broken off)"
     backends = {json.loads(answer.body)["backend"] for answer in served if answer.place == "answers"}
     assert (len(served), len(backends)) == (REQUESTS, CONNECTIONS)
+    assert all(answer.headers >= FROM_MIDDLEWARE for answer in served)
     assert remembered(pool) == [("", 0)] * CONNECTIONS
     record_property("isolation", f"a pool: {REQUESTS} requests, {THREADS} threads, {CONNECTIONS} connections")
 
