@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.utils import timezone
-
 from contacts.derived import refresh_contacts
 from contacts.drafts import PersonDraft
 from contacts.matching import normalize_email, normalize_phone
@@ -16,8 +14,10 @@ from contacts.models import Company, Contact, ContactIdentity, ContactTag, Note,
 from contacts.slugs import unique_slugs
 from jobs.changes import logged_changes
 from jobs.models import Batch
+from omnicrm.blind import blind
 from omnicrm.events import make_event
 from omnicrm.models import Event
+from omnicrm.personal import bulk_save, is_strict
 
 CHUNK = 500
 FILLABLE = (
@@ -42,24 +42,36 @@ class Person:
     phones: dict[str, str]
     """Normalized number → as it was written."""
 
-    @property
-    def identities(self) -> list[tuple[str, str, str]]:
-        """(kind, normalized value, as written)."""
+    def identities(self, user_id: UUID) -> list[tuple[str, str, str]]:
+        """(kind, value as it is compared among this user's, as written)."""
         return [("email", e, e) for e in self.emails] + [
-            ("phone", p, shown) for p, shown in self.phones.items()
+            ("phone", compared(user_id, "phone", p), shown) for p, shown in self.phones.items()
         ]
 
 
+def compared(user_id: UUID, kind: str, value: str) -> str:
+    """The `value` of an identity: a normalized address or number, or the blind index of a number that is sealed."""
+    return blind(user_id, "phone", value) if kind == "phone" and is_strict() else value
+
+
 def ready(draft: PersonDraft) -> Person:
-    """The draft as it would be written. A person without a name goes by the address, or the number."""
+    """The draft as it would be written. A person without a name goes by the address, or by a number that is no
+    secret."""
     emails = unique(normalize_email(e) for e in draft.emails)
-    phones = {normalize_phone(p): tidy(p, 40) for p in draft.phones}
+    phones = {normalize_phone(p): shown_number(p) for p in draft.phones}
     phones.pop("", None)
     said = (
         tidy(draft.full_name) or tidy(f"{draft.given_name} {draft.family_name}") or tidy(draft.organization)
     )
-    name = said or (emails[0].partition("@")[0] if emails else next(iter(phones.values()), "Unnamed"))
+    number = "" if is_strict() else next(iter(phones.values()), "")
+    name = said or (emails[0].partition("@")[0] if emails else number) or "Unnamed"
     return Person(draft, name[:200], emails, phones)
+
+
+def shown_number(text: str) -> str:
+    """A number as it was written, as far as it is still the same number then."""
+    shown, number = tidy(text, 40), normalize_phone(text)
+    return shown if normalize_phone(shown) == number else number
 
 
 def unique(values: Iterable[str]) -> list[str]:
@@ -154,7 +166,7 @@ def claim_identities(batch: Batch, pairs: Sequence[tuple[Contact, Person]]) -> s
     """
     wanted: dict[tuple[str, str], tuple[Contact, str]] = {}
     for contact, person in pairs:
-        for kind, value, shown in person.identities:
+        for kind, value, shown in person.identities(batch.user_id):
             wanted.setdefault((kind, value), (contact, shown))
     rows = ContactIdentity.objects.for_user(batch.user_id).filter(value__in=[value for _, value in wanted])
     known = {(row.kind, row.value): row for row in rows}
@@ -206,7 +218,7 @@ def add_notes(batch: Batch, pairs: Sequence[tuple[Contact, Person]]) -> set[UUID
     """The notes that the people do not have yet; the contacts that got one."""
     said = [(contact, note_text(person.draft)) for contact, person in pairs if note_text(person.draft)]
     rows = Note.objects.for_user(batch.user_id).filter(contact__in=[contact for contact, _ in said])
-    have = set(rows.values_list("contact_id", "text"))
+    have = {(row.contact_id, row.text) for row in rows}
     fresh = [
         Note(user_id=batch.user_id, batch=batch, contact=contact, text=text)
         for contact, text in said
@@ -254,7 +266,7 @@ def additions(contact: Contact, draft: PersonDraft, taken: Collection[tuple[str,
     text = note_text(draft)
     return Additions(
         columns=blanks(contact, person),
-        identities=sum((kind, value) not in taken for kind, value, _ in person.identities),
+        identities=sum((kind, value) not in taken for kind, value, _ in person.identities(contact.user_id)),
         tags=sum(key_of(tag, 60) not in tags for tag in draft.tags if tidy(tag)),
         notes=int(bool(text) and text not in notes),
     )
@@ -287,6 +299,5 @@ def fill_blanks(
         for contact in changed:
             for column, value in filled[contact.pk].items():
                 setattr(contact, column, companies[key_of(value)] if column == "company_id" else value)
-            contact.updated_at = timezone.now()  # bulk_update leaves it alone
-        Contact.unscoped.bulk_update(changed, [*FILLABLE, "updated_at"], batch_size=CHUNK)
+        bulk_save(changed, FILLABLE, size=CHUNK)
     return {contact.pk for contact in changed}

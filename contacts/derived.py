@@ -7,8 +7,9 @@ from uuid import UUID
 
 from django.db import connection
 
-from contacts.models import SearchText
-from contacts.search import parts, search_text
+from contacts.models import ContactIdentity, SearchText
+from contacts.search import parts, search_text, tokens
+from omnicrm.personal import is_strict
 
 CHUNK = 1_000
 
@@ -34,7 +35,8 @@ WHERE c.user_id = %s AND c.id = last.id AND c.last_interaction_at IS DISTINCT FR
 SEARCHED = """
 SELECT c.id, s.text, ARRAY[c.display_name, c.job_title, coalesce(f.name, '')] || ARRAY(
     SELECT y.value::text FROM contacts_contactidentity y
-    WHERE y.user_id = c.user_id AND y.contact_id = c.id ORDER BY y.created_at, y.id
+    WHERE y.user_id = c.user_id AND y.contact_id = c.id AND NOT (y.kind = 'phone' AND y.value ~ '^[A-P]{64}$')
+    ORDER BY y.created_at, y.id
 )
 FROM contacts_contact c
 LEFT JOIN contacts_company f ON f.user_id = c.user_id AND f.id = c.company_id
@@ -71,10 +73,14 @@ def refresh_contacts(user_id: UUID, contact_ids: Sequence[UUID]) -> None:
 
 
 def refresh_search(user_id: UUID, contact_ids: list[UUID]) -> None:
-    """What a search for these contacts looks at."""
+    """What a search for these contacts looks at. Of a sealed number that is what the whole number becomes."""
+    numbers = sealed_numbers(user_id, contact_ids)
     with connection.cursor() as cursor:
         cursor.execute(SEARCHED, [user_id, contact_ids])
-        texts = [(contact_id, was, search_text(said)) for contact_id, was, said in cursor.fetchall()]
+        texts = [
+            (contact_id, was, search_text(said, tokens(user_id, [*said, *numbers.get(contact_id, [])])))
+            for contact_id, was, said in cursor.fetchall()
+        ]
     SearchText.unscoped.bulk_create(
         [
             SearchText(user_id=user_id, contact_id=contact_id, text=text, parts=parts(text))
@@ -85,6 +91,17 @@ def refresh_search(user_id: UUID, contact_ids: list[UUID]) -> None:
         unique_fields=["user", "contact"],
         update_fields=["text", "parts", "updated_at"],
     )
+
+
+def sealed_numbers(user_id: UUID, contact_ids: list[UUID]) -> dict[UUID, list[str]]:
+    """The numbers of these contacts that stand sealed in the database."""
+    if not is_strict():
+        return {}
+    numbers: dict[UUID, list[str]] = {}
+    rows = ContactIdentity.objects.for_user(user_id).filter(contact__in=contact_ids, kind="phone")
+    for row in rows.order_by("created_at", "id"):
+        numbers.setdefault(row.contact_id, []).append(row.readable)  # type: ignore[arg-type]
+    return numbers
 
 
 def refresh_after_batch(user_id: UUID, batch_id: UUID) -> None:

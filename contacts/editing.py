@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
-from contacts.creating import key_of, sort_name, tidy
+from contacts.creating import compared, key_of, shown_number, sort_name, tidy
 from contacts.derived import refresh_contacts
 from contacts.drafts import PersonDraft
 from contacts.matching import normalize_email, normalize_phone, split_name
@@ -222,8 +222,11 @@ def claim(user: User, contact: Contact, text: str) -> ContactIdentity:
     if kind == ContactIdentity.Kind.EMAIL and OwnAddress.objects.for_user(user).filter(value=value).exists():
         raise AddressTaken(value, None)
     rows = ContactIdentity.objects.for_user(user)
+    shown = shown_number(text) if kind == ContactIdentity.Kind.PHONE else tidy(text, 254)
     identity, _ = rows.get_or_create(
-        kind=kind, value=value, defaults={"user": user, "display": tidy(text, 254), "contact": contact}
+        kind=kind,
+        value=compared(user.pk, kind, value),
+        defaults={"user": user, "display": shown, "contact": contact},
     )
     rows.filter(pk=identity.pk, contact=None).update(contact=contact, updated_at=timezone.now())
     identity.refresh_from_db()
@@ -237,7 +240,7 @@ def show_primary(user: User, contact: Contact) -> None:
     rows = ContactIdentity.objects.for_user(user).filter(contact=contact).order_by("created_at", "id")
     for kind, column in (("email", "primary_email"), ("phone", "primary_phone")):
         shown = [
-            row.value if kind == "email" else row.display or row.value for row in rows if row.kind == kind
+            row.value if kind == "email" else row.display or row.readable for row in rows if row.kind == kind
         ]
         if getattr(contact, column) not in shown:
             setattr(contact, column, shown[0][:40] if shown and kind == "phone" else "".join(shown[:1]))
@@ -303,17 +306,18 @@ def points_to_contact(model: type[models.Model]) -> bool:
 
 
 @transaction.atomic
-def add_note(user: User, *, contact: Contact, text: str) -> Note:
-    made = Note(user=user, contact=contact, text=text)
+def add_note(user: User, *, contact: Contact, text: str, private: bool = False) -> Note:
+    """A `private` note is kept sealed."""
+    made = Note(user=user, contact=contact, text=text, private=private)
     made.save(force_insert=True)
     note(user.pk, "note.added", on=made, contact=str(contact.pk))
     return made
 
 
 @transaction.atomic
-def edit_note(user: User, *, written: Note, text: str) -> None:
-    written.text = text
-    written.save(update_fields=["text", "updated_at"])
+def edit_note(user: User, *, written: Note, text: str, private: bool = False) -> None:
+    written.text, written.private = text, private
+    written.save(update_fields=["text", "private", "updated_at"])
     note(user.pk, "note.edited", on=written, contact=str(written.contact_id))
 
 

@@ -65,6 +65,8 @@ class NoteForm(forms.Form):
         max_length=20_000, label="Note", widget=forms.Textarea(attrs={"rows": 3, "autofocus": True})
     )
 
+    private = forms.BooleanField(required=False, label="Private: kept sealed, and never searched")
+
     def clean_text(self) -> str:
         return str(self.cleaned_data["text"]).replace("\x00", "").replace("\r\n", "\n")
 

@@ -20,6 +20,7 @@ from contacts.models import Company, Contact, ContactTag, Tag
 from jobs.models import Batch
 from omnicrm.http import clean_text
 from omnicrm.models import User
+from omnicrm.personal import is_strict
 
 PAGE = 50
 COUNTED = 1_000
@@ -91,6 +92,11 @@ class PeopleList:
         """For each column what `aria-sort` says."""
         way = "descending" if self.sort.startswith("-") else "ascending"
         return {name: way if self.sort.lstrip("-") == name else "none" for name in COLUMNS}
+
+    @property
+    def numbers_are_sealed(self) -> bool:
+        """Then a search finds whole numbers alone, and the page says so."""
+        return is_strict()
 
     @property
     def is_past_the_end(self) -> bool:

@@ -8,11 +8,16 @@ parts, and an index knows who has a part, so that it costs no more to find nobod
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from uuid import UUID
 
+import phonenumbers
 from django.db import connection
 
 from contacts.names import plain
+from omnicrm.acting import current_user_id
+from omnicrm.blind import blind
+from omnicrm.personal import is_strict
 
 MOST_WORDS = 8
 LONGEST = 4_000
@@ -22,6 +27,9 @@ FEW = 1_000
 
 BETWEEN_DIGITS = re.compile(r"(?<=\d)[\s()/.-]+(?=\d)")
 LONG_NUMBER = re.compile(r"[+(]*\d{4,}")
+WHOLE_NUMBER = re.compile(r"\+?\d{7,}")
+TOKEN = 16
+"""Letters of a blind index that stand for a number in the searched text."""
 
 
 def folded(text: str) -> str:
@@ -33,9 +41,34 @@ def folded(text: str) -> str:
     return " ".join(BETWEEN_DIGITS.sub("", plain(text).replace("(0)", "")).split())
 
 
-def search_text(said: Sequence[str]) -> str:
+def search_text(said: Sequence[str], tokens: Sequence[str] = ()) -> str:
     """What is said about somebody as it is searched, a line for each thing; words never span two of them."""
-    return "\n".join(filter(None, map(folded, said)))[:LONGEST]
+    return "\n".join([*tokens, *filter(None, map(folded, said))])[:LONGEST]
+
+
+def tokens(user_id: UUID, said: Iterable[str]) -> list[str]:
+    """Where numbers are sealed: what each whole number becomes when it is searched, in capital letters, which no
+    folded word has."""
+    if not is_strict():
+        return []
+    numbers = (
+        number for text in said for run in WHOLE_NUMBER.findall(folded(text)) for number in spoken(run)
+    )
+    return list(dict.fromkeys(token(user_id, number) for number in numbers))
+
+
+def spoken(number: str) -> Iterator[str]:
+    """How people type a number: with the code of its country and without, and never mind the zeros before it."""
+    yield number.lstrip("+0")
+    if number.startswith("+"):
+        try:
+            yield str(phonenumbers.parse(number).national_number)
+        except phonenumbers.NumberParseException:
+            return
+
+
+def token(user_id: UUID, number: str) -> str:
+    return blind(user_id, "search", number)[:TOKEN]
 
 
 def parts(text: str) -> list[str]:
@@ -74,7 +107,14 @@ def search_words(query: str) -> list[str]:
     ['ada', '30123456']
     """
     words = folded(query).split()[:MOST_WORDS]
-    return [word.lstrip("+(0") or word if LONG_NUMBER.fullmatch(word) else word for word in words]
+    words = [word.lstrip("+(0") or word if LONG_NUMBER.fullmatch(word) else word for word in words]
+    return [sought(word) if WHOLE_NUMBER.fullmatch(word) else word for word in words]
+
+
+def sought(number: str) -> str:
+    """A whole number as the searched text has it."""
+    me = current_user_id()
+    return token(me, number) if me and is_strict() else number
 
 
 def few_with(words: Sequence[str]) -> str | None:

@@ -11,11 +11,14 @@ from contacts.models import Suppression
 from jobs.models import Batch
 from jobs.tracking import Use, after_undo, before_undo, keep_while, track
 
+IS_BLIND = "t.kind = 'phone' AND t.value ~ '^[A-P]{64}$'"
 OF_OTHERS = "x.batch_id IS DISTINCT FROM t.batch_id"
 TAG_NAME = (
     "coalesce((SELECT x.name FROM contacts_tag x WHERE x.user_id = t.user_id AND x.id = t.tag_id), 'a tag')"
 )
 NO_SUBJECT = "coalesce(nullif(t.subject, ''), '(no subject)')"
+NUMBER = f"CASE WHEN {IS_BLIND} THEN 'a phone number' ELSE t.value END"
+NOTE = "CASE WHEN t.private THEN 'a private note' ELSE left(t.text, 60) END"
 NO_TITLE = "coalesce(nullif(t.title, ''), '(no title)')"
 
 
@@ -32,12 +35,12 @@ def register() -> None:
         renewed={"slug": "t.slug || '-' || left(md5(t.id::text), 6)"},
     )
     track("contacts.ContactSlug", name="t.slug", plural="links")
-    track("contacts.ContactIdentity", name="t.value", plural="addresses", part_of="contact")
+    track("contacts.ContactIdentity", name=NUMBER, plural="addresses", part_of="contact")
     track("contacts.ContactTag", name=TAG_NAME, plural="tags on people", part_of="contact")
     track("contacts.Interaction", name=NO_SUBJECT, plural="interactions", derived=("thread_key",))
     track("contacts.Participant", name="t.role", plural="participants")
     track("contacts.CalendarEvent", name=NO_TITLE, plural="events")
-    track("contacts.Note", name="left(t.text, 60)", plural="notes", part_of="contact")
+    track("contacts.Note", name=NOTE, plural="notes", part_of="contact")
     track("contacts.Task", name="t.title", plural="tasks")
     track("contacts.Suggestion", name="t.key", plural="suggestions")
     keep_while(

@@ -65,7 +65,7 @@ def note_add(request: AuthedRequest, slug: str) -> HttpResponse:
     form = NoteForm(request.POST)
     if not form.is_valid():
         return mistaken(request, contact, "timeline", note_form=form)
-    editing.add_note(request.user, contact=contact, text=form.cleaned_data["text"])
+    editing.add_note(request.user, contact=contact, **form.cleaned_data)
     return changed(request, contact, "timeline", "Note added.")
 
 
@@ -74,9 +74,10 @@ def note_edit(request: AuthedRequest, slug: str, note_id: UUID) -> HttpResponse:
     contact = owned_or_404(contacts_of(request), slug=slug)
     written = owned_or_404(Note.objects.for_user(request.user), pk=note_id, contact=contact)
     # Ids of its own: it opens on a page that has the form for a new note.
-    form = NoteForm(request.POST or None, initial={"text": written.text}, auto_id="edited_%s")
+    said = {"text": written.text, "private": written.private}
+    form = NoteForm(request.POST or None, initial=said, auto_id="edited_%s")
     if form.is_valid():
-        editing.edit_note(request.user, written=written, text=form.cleaned_data["text"])
+        editing.edit_note(request.user, written=written, **form.cleaned_data)
         return changed(request, contact, "timeline", "Note saved.")
     template = "contacts/note.html#form" if wants_fragment(request) else "contacts/note.html"
     context = {"contact": contact, "note": written, "form": form}

@@ -5,7 +5,6 @@ Each page is one transaction with its checkpoint; another job turns it into inte
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,13 +15,13 @@ from django.db.models import Q
 
 from contacts.creating import write_people
 from contacts.derived import refresh_after_batch
-from contacts.drafts import PersonDraft
 from contacts.models import Contact, OwnAddress, Suppression
 from integrations.models import Provenance, RawEvent, SourceFile
 from integrations.people import FIRST_SEQ
 from integrations.plan import Refused, batch_of, forget_file, look, me_of, open_file, source_file
 from integrations.readers import NORMALIZER
-from integrations.sources import Entry, load, sources
+from integrations.said import person_in
+from integrations.sources import Entry, sources
 from integrations.summary import counted
 from jobs.batches import when_finished
 from jobs.models import Batch, PlanItem
@@ -129,15 +128,9 @@ def make_people(batch: Batch, items: Sequence[PlanItem]) -> dict[UUID, Contact]:
     lines = [
         item for item in items if item.outcome == "create" or (item.outcome == "update" and item.pk in there)
     ]
-    drafts = [(there.get(item.pk), person_of(batch, item)) for item in lines]
+    drafts = [(there.get(item.pk), person_in(item)) for item in lines]
     contacts = write_people(batch, drafts, source="import")
     return there | {item.pk: contact for item, contact in zip(lines, contacts, strict=True)}
-
-
-def person_of(batch: Batch, item: PlanItem) -> PersonDraft:
-    draft = load(json.dumps(item.data["draft"]).encode(), "person", me_of(batch))
-    assert isinstance(draft, PersonDraft)
-    return draft
 
 
 def vouch_for_people(
@@ -145,8 +138,7 @@ def vouch_for_people(
 ) -> None:
     """Rows of the file itself are kept as raw events; people found in messages are vouched for by those."""
     own = {item.external_id: item for item in items if item.seq < FIRST_SEQ and item.pk in contacts}
-    payloads = {key: json.dumps(item.data["draft"]).encode() for key, item in own.items()}
-    raws = keep_raw(batch, file, [(own[key], payloads[key]) for key in own], RawEvent.KEPT)
+    raws = keep_raw(batch, file, [(item, bytes(item.draft)) for item in own.values()], RawEvent.KEPT)
     links = [
         Provenance(user_id=batch.user_id, raw_event_id=raws[key], batch=batch, contact=contacts[item.pk])
         for key, item in own.items()
@@ -175,7 +167,7 @@ def keep_page(batch: Batch, file: SourceFile, entries: Sequence[Entry]) -> None:
 def planned(batch: Batch, entries: Sequence[Entry]) -> dict[int, PlanItem]:
     rows = PlanItem.objects.for_user(batch.user_id).filter(CARRIED_OUT, batch=batch).exclude(kind="person")
     in_page = rows.filter(seq__range=(entries[0].position, entries[-1].position))
-    return {item.seq: item for item in in_page.defer("data")}
+    return {item.seq: item for item in in_page.defer("data", "draft")}
 
 
 def keep_raw(

@@ -6,7 +6,6 @@ wrote to. From meetings: those invited, unless it was a crowd. From cards and ta
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -17,8 +16,9 @@ from contacts.creating import additions, ready, unique
 from contacts.drafts import PersonDraft
 from contacts.matching import split_name
 from contacts.models import Contact, ContactIdentity, Suppression
-from integrations.sources import Me, dump, load
+from integrations.said import person_in, say
 from jobs.models import Batch, PlanItem
+from omnicrm.personal import bulk_save
 
 FIRST_SEQ = 1_000_000_000
 """Lines for people found in messages come after the lines for entries."""
@@ -91,7 +91,7 @@ def add_met(batch: Batch) -> None:
 
 def met_line(batch: Batch, seq: int, email: str, name: str | None, count: int) -> PlanItem:
     draft = person_named(email, name or "")
-    return PlanItem(
+    item = PlanItem(
         user_id=batch.user_id,
         batch=batch,
         seq=seq,
@@ -103,9 +103,10 @@ def met_line(batch: Batch, seq: int, email: str, name: str | None, count: int) -
             "email": email,
             "emails": [email],
             "count": count,
-            "draft": json.loads(dump(draft)),
         },
     )
+    say(item, draft)
+    return item
 
 
 def person_named(email: str, name: str) -> PersonDraft:
@@ -125,7 +126,7 @@ def decide_cards(batch: Batch) -> None:
         batch=batch, kind="person", outcome="create", seq__lt=FIRST_SEQ
     )
     items = list(rows.order_by("seq"))
-    drafts = {item.pk: draft_of(batch, item) for item in items}
+    drafts = {item.pk: person_in(item) for item in items}
     own = frozenset(batch.options["own"])
     others = [item for item in items if not skip_own(item, drafts[item.pk], own)]
     known = Known(batch, others, drafts)
@@ -135,16 +136,7 @@ def decide_cards(batch: Batch) -> None:
     taken = set(known.leads)
     for start in range(0, len(groups), CHUNK):
         match_known(batch, groups[start : start + CHUNK], drafts, known, taken)
-    decided = ["outcome", "reason", "target", "target_updated_at", "data"]
-    PlanItem.unscoped.bulk_update(items, decided, batch_size=CHUNK)
-
-
-def draft_of(batch: Batch, item: PlanItem) -> PersonDraft:
-    """What a line says of a person."""
-    me = Me(frozenset(batch.options["own"]), batch.created_at)
-    draft = load(json.dumps(item.data["draft"]).encode(), "person", me)
-    assert isinstance(draft, PersonDraft)
-    return draft
+    bulk_save(items, ["outcome", "reason", "target", "target_updated_at", "data", "draft"], size=CHUNK)
 
 
 def skip_own(item: PlanItem, draft: PersonDraft, own: frozenset[str]) -> bool:
@@ -160,7 +152,7 @@ class Known:
 
     def __init__(self, batch: Batch, items: Sequence[PlanItem], drafts: Mapping[UUID, PersonDraft]) -> None:
         people = {item.pk: ready(drafts[item.pk]) for item in items}
-        values = {value for person in people.values() for _, value, _ in person.identities}
+        values = {value for person in people.values() for _, value, _ in person.identities(batch.user_id)}
         rows = ContactIdentity.objects.for_user(batch.user_id).filter(value__in=values)
         self.emails = {pk: person.emails for pk, person in people.items()}
         self.leads = {(row.kind, row.value): row.contact_id for row in rows if row.contact_id}
@@ -207,7 +199,7 @@ def merge(same: Sequence[PlanItem], drafts: Mapping[UUID, PersonDraft]) -> None:
     for other in others:
         absorb(drafts[first.pk], drafts[other.pk])
         other.outcome, other.reason = "skip", "same_person"
-    first.data["draft"] = json.loads(dump(drafts[first.pk]))
+    say(first, drafts[first.pk])
     first.data["emails"] = ready(drafts[first.pk]).emails
 
 
@@ -243,11 +235,11 @@ def match_known(
         elif why := known.why_not(same):
             item.outcome, item.reason = "skip", why
         if item.outcome != "skip":
-            taken |= identities(drafts[item.pk])
+            taken |= identities(batch, drafts[item.pk])
 
 
-def identities(draft: PersonDraft) -> set[tuple[str, str]]:
-    return {(kind, value) for kind, value, _ in ready(draft).identities}
+def identities(batch: Batch, draft: PersonDraft) -> set[tuple[str, str]]:
+    return {(kind, value) for kind, value, _ in ready(draft).identities(batch.user_id)}
 
 
 def no_longer_true(batch: Batch) -> int:
@@ -256,7 +248,7 @@ def no_longer_true(batch: Batch) -> int:
     if not rows.filter(outcome="update").exists():
         return 0
     items = list(rows.filter(outcome__in=["create", "update"]).order_by("seq"))
-    drafts = {item.pk: draft_of(batch, item) for item in items}
+    drafts = {item.pk: person_in(item) for item in items}
     contacts = with_parts(batch, [item.target for item in items if item.target])
     taken, wrong = set(Known(batch, items, drafts).leads), 0
     for item in items:
@@ -264,7 +256,7 @@ def no_longer_true(batch: Batch) -> int:
             contact = contacts.get(item.target)
             new = contact and additions(contact, drafts[item.pk], taken).names()
             wrong += new != item.data["adds"]
-        taken |= identities(drafts[item.pk])
+        taken |= identities(batch, drafts[item.pk])
     return wrong
 
 

@@ -18,7 +18,8 @@ from integrations import deciding
 from integrations.mail.bulk import is_role_address
 from integrations.models import SourceFile
 from integrations.plan import Refused, batch_of, me_of, open_file, source_file
-from integrations.sources import Draft, Entry, Me, Source, draft_id, dump, sources
+from integrations.said import say
+from integrations.sources import Draft, Entry, Me, Source, draft_id, sources
 from jobs.models import Batch, PlanItem
 from jobs.queue import Again, GiveUp, handles
 from jobs.runner import JobContext
@@ -134,6 +135,8 @@ def plan_item(batch: Batch, source: Source, entry: Entry, me: Me) -> PlanItem:
         )
     item.external_id = draft_id(draft, entry.payload)
     item.data = line_data(draft)
+    if isinstance(draft, PersonDraft):
+        say(item, draft)
     if isinstance(draft, InteractionDraft) and draft.leave_out:
         item.outcome, item.reason = "skip", draft.leave_out
     return item
@@ -153,7 +156,7 @@ def line_data(draft: Draft) -> dict[str, Any]:
     """What the plan keeps of a draft: enough to show it, and to decide about it."""
     if isinstance(draft, PersonDraft):
         emails = ", ".join(draft.emails[:3])
-        return {"name": draft.full_name[:200], "email": emails, "draft": json.loads(dump(draft))}
+        return {"name": draft.full_name[:200], "email": emails}
     if isinstance(draft, EventDraft):
         return {"subject": draft.title[:200], "date": str(draft.start or "")}
     people = [told(mention) for mention in draft.mentions[:MOST_MENTIONS]]

@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 
 from omnicrm.owned import OwnedManager, OwnedModel, OwnedQuerySet
 from omnicrm.rowsecurity import RowSecurity, SameOwner, owner_key
+from omnicrm.sealed import SealedField
 
 
 class NextValue(models.Func):
@@ -121,6 +122,7 @@ class PlanItem(OwnedModel):
     target = models.UUIDField(null=True)
     target_updated_at = models.DateTimeField(null=True)
     data = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
+    draft = SealedField(null=True)  # all that it says of a person, for whoever carries it out
     result = models.CharField(max_length=60, blank=True)
 
     objects = OwnedManager["PlanItem"]()

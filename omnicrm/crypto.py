@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
+import hmac
 import json
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -39,7 +42,7 @@ class CannotOpen(Exception):
 class Keyring:
     """Keys by their two-character ids. The first one seals; all of them open."""
 
-    keys: Mapping[str, bytes]
+    keys: Mapping[str, bytes] = field(repr=False)  # not in a traceback, and not in an error report
 
     @classmethod
     def parse(cls, text: str) -> Keyring:
@@ -63,10 +66,13 @@ class Keyring:
         """The id of the key that seals."""
         return next(iter(self.keys))
 
-    def seal(self, plain: bytes, place: bytes) -> bytes:
-        nonce = secrets.token_bytes(NONCE_BYTES)
+    def seal(self, plain: bytes, place: bytes, *, repeatable: bool = False) -> bytes:
+        """Sealed with the current key. `repeatable`: the same value in the same place gives the same bytes, so that
+        whether it has changed can be told without opening it, and nothing else can."""
+        key = self.keys[self.current]
+        nonce = own_nonce(key, plain, place) if repeatable else secrets.token_bytes(NONCE_BYTES)
         head = VERSION + self.current.encode() + nonce
-        return head + AESGCM(self.keys[self.current]).encrypt(nonce, plain, place)
+        return head + AESGCM(key).encrypt(nonce, plain, place)
 
     def open(self, sealed: bytes, place: bytes) -> bytes:
         """The plain bytes. Raises CannotOpen."""
@@ -86,8 +92,23 @@ class Keyring:
 
     def derive(self, key_id: str, *, salt: bytes, info: bytes) -> bytes:
         """A key of its own for one file or one purpose (HKDF-SHA256, RFC 5869). Raises CannotOpen."""
-        hkdf = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=salt, info=info)
-        return hkdf.derive(self.key_named(key_id))
+        return derived(self.key_named(key_id), salt=salt, info=info)
+
+
+def derived(key: bytes, *, salt: bytes = b"", info: bytes) -> bytes:
+    """A key of its own for one purpose (HKDF-SHA256, RFC 5869)."""
+    return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=salt, info=info).derive(key)
+
+
+@cache
+def nonce_key(key: bytes) -> bytes:
+    return derived(key, info=b"omnicrm nonces")
+
+
+def own_nonce(key: bytes, plain: bytes, place: bytes) -> bytes:
+    """A nonce that follows from value and place: two different ones share it as rarely as two random ones would."""
+    said = len(place).to_bytes(8, "big") + place + plain
+    return hmac.digest(nonce_key(key), said, hashlib.sha256)[:NONCE_BYTES]
 
 
 def decoded(key_id: str, encoded: str) -> bytes:

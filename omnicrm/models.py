@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 
 from omnicrm.owned import OwnedManager, OwnedModel
 from omnicrm.rowsecurity import RowSecurity
+from omnicrm.sealed import SealedField
 
 
 class UserManager(BaseUserManager["User"]):
@@ -162,3 +163,19 @@ class Erasure(models.Model):
 
     def __str__(self) -> str:
         return str(self.account)
+
+
+class IndexKey(models.Model):
+    """The secret behind blind indexes (omnicrm.blind), sealed like any other, so that it outlives the keys that
+    seal it. Global: holds no data."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    secret = SealedField()
+    strict = models.BooleanField(
+        help_text="Whether what is personal is sealed: how PII_STRICT was last carried out."
+    )
+
+    objects = models.Manager["IndexKey"]()
+
+    def __str__(self) -> str:
+        return "The key of blind indexes"

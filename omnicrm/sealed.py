@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from django.apps import apps
 from django.conf import settings
 from django.db import models
 from django.db.models.query_utils import DeferredAttribute
@@ -66,16 +65,10 @@ class SealedField(models.BinaryField):  # type: ignore[type-arg]
 
 
 def place_of(row: models.Model, field: models.Field[Any, Any]) -> bytes:
-    """Where a value of this row belongs; rows without an owner belong to the installation."""
-    owner = getattr(row, "user_id", "")
-    return crypto.place(row._meta.db_table, str(field.column), str(row.pk), str(owner or ""))
+    """Where a value of this row belongs."""
+    return crypto.place(row._meta.db_table, str(field.column), str(row.pk), owner_of(row))
 
 
-def sealed_columns() -> list[tuple[type[models.Model], SealedField]]:
-    """Every sealed column of the project."""
-    return [
-        (model, field)
-        for model in apps.get_models()
-        for field in model._meta.concrete_fields
-        if isinstance(field, SealedField)
-    ]
+def owner_of(row: models.Model) -> str:
+    """Rows without an owner belong to the installation."""
+    return str(getattr(row, "user_id", None) or "")

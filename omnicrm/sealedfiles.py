@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,6 +24,7 @@ from omnicrm.crypto import TAG_BYTES, CannotOpen, Keyring
 from omnicrm.sealed import keyring
 
 MAGIC = b"OCRM\x01"
+DRAFT = ".resealing"
 SALT_BYTES = 16
 HEAD_BYTES = len(MAGIC) + 2 + SALT_BYTES
 CHUNK = 64 * 1024
@@ -170,10 +171,22 @@ class SealedStorage(Storage):
             return head_of(sealed)[0]
 
     def reseal(self, name: str) -> None:
-        """Seal a stored file anew with the first key, under its name, at once. Raises CannotOpen; then it is as it was."""
+        """Seal a stored file anew with the first key, under its name, at once. Raises CannotOpen; then it is as it
+        was. Raises FileNotFoundError for one that is, or was meanwhile, deleted: it does not come back."""
         with self.open(name) as plain:
-            draft = self.inner.save(f"{name}.{secrets.token_hex(4)}", File(SealingReader(plain, name)))  # type: ignore[arg-type]
-        Path(self.inner.path(draft)).replace(self.inner.path(name))
+            draft = self.inner.save(name + DRAFT, File(SealingReader(plain, name)))  # type: ignore[arg-type]
+        try:
+            if not self.inner.exists(name):
+                raise FileNotFoundError(name)
+            Path(self.inner.path(draft)).replace(self.inner.path(name))
+        finally:
+            self.inner.delete(draft)
+
+    def tidy_up(self, names: Iterable[str]) -> None:
+        """Remove what a `reseal` left that did not reach its end."""
+        for name in names:
+            if name.endswith(DRAFT):
+                self.inner.delete(name)
 
     def delete(self, name: str) -> None:
         self.inner.delete(name)

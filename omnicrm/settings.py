@@ -19,6 +19,7 @@ DEBUG = env.flag("DEBUG")
 EMBEDDED_DATABASE = is_embedded("DATABASE_URL")
 EMBEDDED_REDIS = is_embedded("REDIS_URL")
 SECRET_KEY = env.secret("SECRET_KEY") or (HOME.secret_key() if EMBEDDED_DATABASE else "")
+KEYS_ARE_OURS = EMBEDDED_DATABASE and not env.secret("OMNICRM_KEYS")  # in a file that we made ourselves
 OMNICRM_KEYS = env.secret("OMNICRM_KEYS") or (HOME.sealing_keys() if EMBEDDED_DATABASE else "")
 ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.listing("CSRF_TRUSTED_ORIGINS")
@@ -208,6 +209,7 @@ STATIC_URL = "static/"
 STATIC_ROOT = HOME.path / "static" if EMBEDDED_DATABASE else BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_ROOT = Path(env.text("MEDIA_ROOT") or HOME.path / "media")
+PII_STRICT = env.flag("PII_STRICT")  # see omnicrm.personal
 STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "omnicrm.sealedfiles.SealedStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},

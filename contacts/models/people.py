@@ -11,9 +11,12 @@ from django.db.models import Case, F, Q, When
 from django.db.models.expressions import RawSQL
 from django.urls import reverse
 
+from contacts.matching import normalize_phone
 from contacts.search import few_with, search_words
 from jobs.models import Batch
+from omnicrm.blind import is_blind
 from omnicrm.owned import OwnedManager, OwnedModel, OwnedQuerySet
+from omnicrm.personal import PersonalDate, PersonalObject, PersonalText, is_strict
 from omnicrm.rowsecurity import RowSecurity, SameOwner, owner_key
 
 
@@ -114,12 +117,12 @@ class Contact(BatchMade):
     family_name = models.CharField(max_length=100, blank=True)
     slug = models.CharField(max_length=120)
     primary_email = models.CharField(max_length=254, blank=True)
-    primary_phone = models.CharField(max_length=40, blank=True)
+    primary_phone = PersonalText(blank=True)
     company = models.ForeignKey(
         Company, models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="contacts"
     )
     job_title = models.CharField(max_length=200, blank=True)
-    birthday = models.DateField(null=True)
+    birthday = PersonalDate(null=True)
     stage = models.CharField(max_length=20, choices=Stage, blank=True)
     source = models.CharField(max_length=40, blank=True)
     confidence = models.FloatField(default=1.0)
@@ -128,7 +131,7 @@ class Contact(BatchMade):
     last_interaction_at = models.DateTimeField(null=True)
     score = models.FloatField(default=0)
     archived_at = models.DateTimeField(null=True)
-    custom = models.JSONField(default=dict)
+    custom = PersonalObject(default=dict)
 
     objects = OwnedManager.from_queryset(ContactQuerySet)()
 
@@ -212,7 +215,10 @@ class ContactSlug(OwnedModel):
 
 
 class ContactIdentity(BatchMade):
-    """An address, number or handle, normalized. It leads to a contact, or to nobody yet."""
+    """An address, number or handle, normalized. It leads to a contact, or to nobody yet.
+
+    `value` is what is compared. Where numbers are sealed it is a blind index, and `readable` says the number.
+    """
 
     class Kind(models.TextChoices):
         EMAIL = "email"
@@ -221,8 +227,8 @@ class ContactIdentity(BatchMade):
 
     kind = models.CharField(max_length=10, choices=Kind)
     value = models.CharField(max_length=254)
-    display = models.CharField(
-        max_length=254, blank=True, help_text="As it was written, or the name beside it."
+    display = PersonalText(
+        blank=True, help_text="As it was written, or the name beside it.", when=lambda row: row.is_personal
     )
     contact = models.ForeignKey(
         Contact, models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="identities"
@@ -244,7 +250,16 @@ class ContactIdentity(BatchMade):
         ]
 
     def __str__(self) -> str:
-        return self.value
+        return self.readable
+
+    @property
+    def is_personal(self) -> bool:
+        return self.kind == self.Kind.PHONE and is_strict()
+
+    @property
+    def readable(self) -> str:
+        """The address or number itself, normalized."""
+        return normalize_phone(self.display) if is_blind(self.value) else self.value
 
 
 class Tag(BatchMade):

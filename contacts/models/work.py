@@ -7,6 +7,7 @@ from django.db.models import F
 
 from contacts.models.people import BatchMade, Contact, batch_index, made_by_batch
 from omnicrm.owned import OwnedManager, OwnedQuerySet
+from omnicrm.personal import PersonalText
 from omnicrm.rowsecurity import RowSecurity, SameOwner, owner_key
 
 
@@ -14,7 +15,8 @@ class Note(BatchMade):
     contact = models.ForeignKey(
         Contact, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="notes"
     )
-    text = models.TextField()
+    private = models.BooleanField(default=False, help_text="Kept sealed.")
+    text = PersonalText(when=lambda note: note.private)
 
     objects = OwnedManager["Note"]()
 

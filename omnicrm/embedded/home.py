@@ -115,7 +115,11 @@ class Home:
 
     def sealing_keys(self) -> str:
         """OMNICRM_KEYS of this installation, likewise. Whoever loses this file loses what was sealed."""
-        return self.made_once("keys", new_key)
+        return self.made_once(self.sealing_key_file.name, new_key)
+
+    @property
+    def sealing_key_file(self) -> Path:
+        return self.path / "keys"
 
     def made_once(self, name: str, make: Callable[[], str]) -> str:
         file = self.path / name

@@ -9,8 +9,7 @@ from typing import Any
 from contacts.creating import FILLABLE, ready, tidy
 from contacts.drafts import PersonDraft
 from integrations.ledger import ledger
-from integrations.plan import me_of
-from integrations.sources import load
+from integrations.said import person_in
 from jobs.models import Batch, PlanItem
 
 Contents = dict[tuple[str, str], dict[str, Any]]
@@ -48,9 +47,7 @@ def of(lines: list[PlanItem], outcome: str, *kinds: str) -> list[PlanItem]:
 
 
 def draft_of(line: PlanItem) -> PersonDraft:
-    draft = load(json.dumps(line.data["draft"]).encode(), "person", me_of(line.batch))
-    assert isinstance(draft, PersonDraft)
-    return draft
+    return person_in(line)
 
 
 def check_numbers(batch: Batch, lines: list[PlanItem]) -> None:

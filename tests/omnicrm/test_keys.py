@@ -34,7 +34,7 @@ def with_keys(monkeypatch: pytest.MonkeyPatch) -> RingOf:
     """From here on this process has these keys."""
 
     def use(ring: Keyring) -> None:
-        for module in ("sealed", "sealedfiles", "keys", "rotation"):
+        for module in ("sealed", "sealedfiles", "keys", "rotation", "personal"):
             monkeypatch.setattr(f"omnicrm.{module}.keyring", lambda: ring)
 
     return use
@@ -142,17 +142,18 @@ def test_a_new_key_is_remembered_from_its_first_start(old: Keyring, with_keys: R
 def test_rotation(
     alice: User, charlie: User, old: Keyring, with_keys: RingOf, storage: SealedStorage
 ) -> None:
+    # Ten letters, a file, and the secret of blind indexes.
     rows = [make_raw_event(user, payload=LETTER + bytes([n])) for user in (alice, charlie) for n in range(5)]
     make_raw_event(alice, payload=None)
     stored = storage.save("uploads/a.mbox", ContentFile(LETTER))
     with_keys(rotated(old))
     refuse_wrong_keys()
-    assert run("rotate_keys", "--verify") == {"exit": 1, "key": "k9", "left": 11, "dry_run": False}
-    assert run("rotate_keys", "--dry-run") == {"exit": 0, "key": "k9", "left": 11, "dry_run": True}
+    assert run("rotate_keys", "--verify") == {"exit": 1, "key": "k9", "left": 12, "dry_run": False}
+    assert run("rotate_keys", "--dry-run") == {"exit": 0, "key": "k9", "left": 12, "dry_run": True}
     expected = {
         "exit": 0,
         "key": "k9",
-        "resealed": 11,
+        "resealed": 12,
         "left": 0,
         "damaged": 0,
         "dropped_keys": [old.current],
@@ -174,7 +175,7 @@ def test_what_does_not_open_is_counted_and_left(alice: User, old: Keyring, with_
         )
     with_keys(rotated(old))
     said = run("rotate_keys")
-    assert said == {"exit": 1, "key": "k9", "resealed": 1, "left": 1, "damaged": 1, "dropped_keys": []}
+    assert said == {"exit": 1, "key": "k9", "resealed": 2, "left": 1, "damaged": 1, "dropped_keys": []}
     assert letter(alice, good.pk) == LETTER
 
 
@@ -187,7 +188,7 @@ def test_the_last_interrupted_rotation_goes_on(
     real, calls = rotation.reseal_rows, iter(range(9))
 
     def stopping(*given: Any) -> Any:
-        if next(calls) == 2:
+        if given[0].table == "integrations_rawevent" and next(calls) == 2:
             raise KeyboardInterrupt
         return real(*given)
 

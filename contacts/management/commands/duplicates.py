@@ -45,7 +45,7 @@ def as_draft(contact: Contact) -> PersonDraft:
         given_name=contact.given_name,
         family_name=contact.family_name,
         emails=[row.value for row in identities if row.kind == "email"],
-        phones=[row.value for row in identities if row.kind == "phone"],
+        phones=[row.readable for row in identities if row.kind == "phone"],
         organization=contact.company.name if contact.company else "",
         title=contact.job_title,
     )

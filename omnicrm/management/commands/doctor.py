@@ -22,11 +22,13 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from omnicrm import database
+from omnicrm.blind import kept_otherwise
 from omnicrm.celery import app
 from omnicrm.checks import role_is_bound
 from omnicrm.embedded.attach import attach
 from omnicrm.embedded.home import Home, is_embedded
 from omnicrm.embedded.processes import ServerError, is_locked
+from omnicrm.keys import KEEP_A_COPY, WrongKeys, key_file_fault, refuse_wrong_keys, where_keys_are
 from omnicrm.management.commands.up import free_address
 
 State = Literal["ok", "note", "wrong"]
@@ -75,8 +77,13 @@ def examine() -> Iterator[Finding]:
     found = postgres()
     yield found
     if found.state == "ok":
-        for check in (clock, roles, extensions, migrations):
+        for check in (clock, roles, extensions):
             yield check()
+        found = migrations()
+        yield found
+        if found.state == "ok":
+            yield keys()
+            yield personal()
     found = valkey()
     yield found
     if found.state == "ok":
@@ -171,6 +178,25 @@ def migrations() -> Finding:
     if pending := len(executor.migration_plan(executor.loader.graph.leaf_nodes())):
         return Finding("migrations", "wrong", f"{pending} migrations wait. Run `manage.py migrate`.")
     return Finding("migrations", "ok", "Every migration has run.")
+
+
+def keys() -> Finding:
+    """Whether what is sealed here opens with the keys we have, and where they are."""
+    try:
+        refuse_wrong_keys()
+    except WrongKeys as wrong:
+        return Finding("keys", "wrong", str(wrong))
+    if settings.KEYS_ARE_OURS and (fault := key_file_fault()):
+        return Finding("keys", "wrong", fault)
+    return Finding("keys", "ok", f"The keys in {where_keys_are()} open what is sealed. {KEEP_A_COPY}")
+
+
+def personal() -> Finding:
+    """Whether the data is kept as PII_STRICT says."""
+    if sentence := kept_otherwise():
+        return Finding("personal", "wrong", sentence)
+    way = "are sealed" if settings.PII_STRICT else "are readable in the database (PII_STRICT=1 seals them)"
+    return Finding("personal", "ok", f"Phone numbers, birthdays and custom fields {way}.")
 
 
 def valkey() -> Finding:

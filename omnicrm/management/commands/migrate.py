@@ -6,8 +6,8 @@ from django.core.management.commands.migrate import Command as Migrate
 from django.db import connection
 
 from omnicrm.acting import as_owner
-from omnicrm.keys import WrongKeys, refuse_wrong_keys
-from omnicrm.models import KeyCheck
+from omnicrm.keys import WrongKeys, first_words, refuse_wrong_keys
+from omnicrm.models import IndexKey, KeyCheck
 
 PAUSE = 0.2  # seconds
 
@@ -18,12 +18,22 @@ class Command(Migrate):
     def handle(self, *args: Any, **options: Any) -> None:
         with as_owner():
             wait_for_our_turn()
+            is_new = not is_made()
             super().handle(*args, **options)
-        if KeyCheck._meta.db_table in connection.introspection.table_names():
-            try:
-                refuse_wrong_keys()
-            except WrongKeys as wrong:
-                raise CommandError(str(wrong)) from wrong
+        if not is_made():
+            return
+        try:
+            refuse_wrong_keys()
+        except WrongKeys as wrong:
+            raise CommandError(str(wrong)) from wrong
+        if is_new and (sentence := first_words()):
+            self.stderr.write(sentence)
+
+
+def is_made() -> bool:
+    """Whether the database knows its keys."""
+    known = {KeyCheck._meta.db_table, IndexKey._meta.db_table}
+    return known.issubset(connection.introspection.table_names())
 
 
 def wait_for_our_turn() -> None:
