@@ -1,4 +1,4 @@
-"""Once a day the heads of the users' event chains are signed (omnicrm.audit)."""
+"""Once a day the users' event chains are checked, and their heads are signed (omnicrm.audit)."""
 
 from __future__ import annotations
 
@@ -8,3 +8,4 @@ from jobs.periodic import every
 from omnicrm import audit
 
 every(timedelta(days=1), "anchor events")(audit.anchor_all)
+every(timedelta(days=1), "check events")(audit.check_all)

@@ -6,8 +6,10 @@ and no others. So even a mistake here cannot show what somebody wrote.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
 
 import allauth.account.admin
 import allauth.mfa.admin
@@ -21,9 +23,11 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.db import models
 from django.db.models import prefetch_related_objects
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 
-from omnicrm.acting import as_role
+from omnicrm.acting import acting_as, actor, as_role
+from omnicrm.events import note
 from omnicrm.models import User
 from omnicrm.rowsecurity import RowSecurity
 
@@ -74,7 +78,51 @@ def blank_the_rest(rows: Iterable[models.Model]) -> None:
         row.__dict__.update(empty | row.__dict__)
 
 
-class Narrow(ModelAdmin):
+class WatchedAdmin(ModelAdmin):
+    """Whoever is on a page that an operator opens finds that in the record of what was done with their data."""
+
+    def owner_id(self, row: Any) -> UUID:
+        return UUID(str(row.user_id))
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        response = super().changelist_view(request, extra_context)
+        if isinstance(response, TemplateResponse) and (shown := (response.context_data or {}).get("cl")):
+            shown.result_list = list(shown.result_list)  # asked for once, here and on the page
+            label = self.model._meta.label_lower
+            for owner, count in Counter(map(self.owner_id, shown.result_list)).items():
+                looked(request, owner, "operator.listed", what=label, count=count)
+        return response
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        response = super().change_view(request, object_id, form_url, extra_context)
+        self.opened(request, response)
+        return response
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        response = super().history_view(request, object_id, extra_context)
+        self.opened(request, response)
+        return response
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        looked(request, self.owner_id(obj), "operator.changed", on=obj)
+        return super().log_change(request, obj, message)
+
+    def opened(self, request: HttpRequest, response: HttpResponse) -> None:
+        context = response.context_data or {} if isinstance(response, TemplateResponse) else {}
+        if row := context.get("original") or context.get("object"):
+            looked(request, self.owner_id(row), "operator.opened", on=row)
+
+
+def looked(request: HttpRequest, owner: UUID, action: str, **more: Any) -> None:
+    """An entry for its owner, in the operator's name. Looking at one's own is none."""
+    if owner != request.user.pk:
+        with acting_as(owner), actor("operator"):
+            note(owner, action, by=str(request.user.pk), **more)
+
+
+class Narrow(WatchedAdmin):
     """Filters by what it shows alone: one on a hidden column would spell out its words, letter by letter."""
 
     def shown(self) -> Iterable[str]:
@@ -125,6 +173,9 @@ def fields(model: type[models.Model], names: Iterable[str]) -> list[models.Field
 @admin.register(User)
 class UserAdmin(Narrow):
     """Accounts are made with `create_user` and removed with `erase_user`; here they are only let in or kept out."""
+
+    def owner_id(self, row: User) -> UUID:
+        return row.pk
 
     list_display = ("email", "name", "is_active", "is_staff", "date_joined", "last_login")
     list_filter = ("is_active", "is_staff")

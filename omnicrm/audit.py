@@ -9,15 +9,19 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from uuid import UUID
 
 import structlog
 from django.db import connection
+from django.utils import timezone
 
 from omnicrm.acting import acting_as
-from omnicrm.models import EventAnchor, EventLink, User
+from omnicrm.models import EventAnchor, EventCheck, EventLink, User
 from omnicrm.sealed import keyring
 
 BROKEN = """
@@ -61,15 +65,39 @@ FAULTS = {
 }
 
 
-def verify(user_id: UUID) -> Verdict:
-    """Read the whole chain of one user."""
+def verify(user_id: UUID, signed: Iterable[EventAnchor] = ()) -> Verdict:
+    """Read the whole chain of one user. `signed`: heads of it that somebody has kept elsewhere."""
     with acting_as(user_id):
         found = Verdict(EventLink.objects.for_user(user_id).count())
         found.faults += [FAULTS[what].format(seq=seq) for seq, what in broken_links(user_id)]
         if unlinked := count_unlinked(user_id):
             found.faults.append(f"{unlinked} events are not in the chain")
-        found.faults += broken_anchors(user_id)
+        found.faults += broken_anchors(user_id, signed)
+        if (last := last_check(user_id)) and last.events > found.events:
+            found.faults.append(
+                f"the chain had {last.events} events when it was checked on {last.updated_at:%Y-%m-%d}, and has fewer now"
+            )
     return found
+
+
+def last_check(user_id: UUID) -> EventCheck | None:
+    """When the chain was last checked, and what was found."""
+    return EventCheck.objects.for_user(user_id).first()
+
+
+def check(user_id: UUID) -> EventCheck:
+    """Read the whole chain of one user, and remember what was found."""
+    with acting_as(user_id):
+        verdict = verify(user_id)
+        found = {"faults": verdict.faults, "updated_at": timezone.now()}
+        # Fewer events than once were here stay noted.
+        rows = EventCheck.objects.for_user(user_id).select_for_update()
+        known = rows.first()
+        found["events"] = max(verdict.events, known.events if known else 0)
+        made, _ = EventCheck.objects.for_user(user_id).update_or_create(
+            defaults=found, create_defaults={"user_id": user_id, **found}
+        )
+    return made
 
 
 def broken_links(user_id: UUID) -> list[tuple[int, str]]:
@@ -84,11 +112,13 @@ def count_unlinked(user_id: UUID) -> int:
         return int(cursor.fetchone()[0])
 
 
-def broken_anchors(user_id: UUID) -> list[str]:
+def broken_anchors(user_id: UUID, signed: Iterable[EventAnchor]) -> list[str]:
     """What the chain was on earlier days must still be in it."""
-    hashes = dict(EventLink.objects.for_user(user_id).values_list("seq", "hash"))
+    anchors = [*EventAnchor.objects.for_user(user_id).order_by("seq"), *signed]
+    links = EventLink.objects.for_user(user_id).filter(seq__in=[anchor.seq for anchor in anchors])
+    hashes = dict(links.values_list("seq", "hash"))
     faults = []
-    for anchor in EventAnchor.objects.for_user(user_id).order_by("seq"):
+    for anchor in anchors:
         day = f"{anchor.created_at:%Y-%m-%d}"
         if not any(hmac.compare_digest(bytes(anchor.mac), mac) for mac in macs(anchor)):
             faults.append(f"the signature of {day} is not ours")
@@ -117,6 +147,30 @@ def anchor(user_id: UUID) -> EventAnchor | None:
 def anchor_all() -> int:
     """Sign every chain that has grown; how many. The log keeps a copy where the database cannot reach it."""
     return sum(anchor(pk) is not None for pk in User.objects.values_list("pk", flat=True))
+
+
+def check_all() -> int:
+    """Check every chain; how many are not whole."""
+    broken = 0
+    for user_id in User.objects.values_list("pk", flat=True):
+        if check(user_id).faults:
+            broken += 1
+            log.error("audit.broken", user=str(user_id))
+    return broken
+
+
+def anchors_in(lines: Iterable[str]) -> dict[UUID, list[EventAnchor]]:
+    """The signed heads in our log, by user; whatever else stands there is passed over."""
+    found: dict[UUID, list[EventAnchor]] = {}
+    for line in lines:
+        with suppress(ValueError, KeyError, TypeError):
+            said = json.loads(line[line.index("{") :])
+            if said["event"] == "audit.anchored":
+                user_id, at = UUID(said["user"]), datetime.fromisoformat(said["timestamp"])
+                head = EventAnchor(user_id=user_id, seq=int(said["seq"]), created_at=at)
+                head.hash, head.mac = bytes.fromhex(said["hash"]), bytes.fromhex(said["mac"])
+                found.setdefault(user_id, []).append(head)
+    return found
 
 
 def sign_anew() -> int:

@@ -18,6 +18,8 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import OperationalError, ProgrammingError, connection
 from psycopg.errors import UndefinedColumn, UndefinedTable
 
+from omnicrm.acting import acting_as
+from omnicrm.events import note
 from omnicrm.keys import WrongKeys, refuse_wrong_keys
 from omnicrm.models import User
 
@@ -122,6 +124,14 @@ def explained(error: Exception) -> str:
 def refuse(sentence: str, code: int = REFUSED) -> NoReturn:
     """End the command with a sentence that says what to do next. `code` is REFUSED or BAD_ARGUMENTS."""
     raise CommandError(sentence, returncode=code)
+
+
+@contextmanager
+def reading(owner: User, what: str) -> Iterator[None]:
+    """In this user's name, and with an entry for them: whoever runs a command reads what they wrote."""
+    with acting_as(owner.pk):
+        note(owner.pk, "operator.read", what=what)
+        yield
 
 
 def user_by_email(email: str) -> User:

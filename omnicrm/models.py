@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
@@ -91,6 +92,12 @@ class Event(OwnedModel):
         indexes = [
             models.Index(fields=["user", "-created_at"], name="omnicrm_event_newest"),
             models.Index(fields=["user", "object_id"], name="omnicrm_event_object"),
+            # Most events are a worker's: those of other hands are few, and asked for by themselves.
+            models.Index(
+                fields=["user", "actor", "-created_at"],
+                condition=~Q(actor="worker"),
+                name="omnicrm_event_by_hand",
+            ),
         ]
         constraints = [RowSecurity(name="omnicrm_event_owner")]
 
@@ -131,6 +138,21 @@ class EventAnchor(OwnedModel):
         constraints = [
             models.UniqueConstraint(fields=["user", "seq"], name="omnicrm_eventanchor_seq"),
             RowSecurity(name="omnicrm_eventanchor_owner"),
+        ]
+
+
+class EventCheck(OwnedModel):
+    """When the chain was last checked (`updated_at`), how long it was, and what was wrong with it, in words."""
+
+    events = models.BigIntegerField()
+    faults = models.JSONField(default=list)
+
+    objects = OwnedManager["EventCheck"]()
+
+    class Meta(OwnedModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["user"], name="omnicrm_eventcheck_once"),
+            RowSecurity(name="omnicrm_eventcheck_owner"),
         ]
 
 

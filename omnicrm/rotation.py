@@ -25,6 +25,7 @@ from omnicrm import audit
 from omnicrm.accounts import MFAAdapter
 from omnicrm.acting import acting_as
 from omnicrm.crypto import CannotOpen, key_id_of
+from omnicrm.events import note
 from omnicrm.models import KeyCheck, User
 from omnicrm.owned import OwnedModel
 from omnicrm.personal import PersonalField, PersonalObject, older_text, place
@@ -122,6 +123,8 @@ def rotate(*, batch: int = BATCH) -> Rotation:
     for more in elsewhere:
         more.reseal(done)
     done.resealed += audit.sign_anew()
+    if done.resealed:
+        note_for_everybody("keys.changed")
     done.left = count_left()
     if not done.left:
         done.dropped_keys = forget_older_keys()
@@ -226,6 +229,13 @@ def reseal_file(name: str, done: Rotation) -> None:
         return
     with suppress(FileNotFoundError), counted(done, "file", name):
         storage().reseal(name)
+
+
+def note_for_everybody(action: str) -> None:
+    """An entry in the record of each user: whoever has the keys and runs this opens all that is sealed."""
+    for user_id in User.objects.values_list("pk", flat=True):
+        with acting_as(user_id):
+            note(user_id, action)
 
 
 def forget_older_keys() -> list[str]:

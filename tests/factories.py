@@ -37,7 +37,7 @@ from contacts.search import parts
 from integrations.models import Export, Provenance, RawEvent, SourceFile
 from jobs.models import Batch, BatchItem, Job, JobEvent, PlanItem
 from omnicrm.acting import acting_as
-from omnicrm.models import Event, EventAnchor, EventLink, User
+from omnicrm.models import Event, EventAnchor, EventCheck, EventLink, User
 from omnicrm.owned import OwnedModel
 
 Row = TypeVar("Row", bound=OwnedModel)
@@ -240,6 +240,10 @@ def make_event_anchor(user: User, **fields: Any) -> EventAnchor:
     return saved(EventAnchor(user=user, **{"seq": number(), "hash": b"head", "mac": b"signature"} | fields))
 
 
+def make_event_check(user: User, **fields: Any) -> EventCheck:
+    return saved(EventCheck(user=user, **{"events": 0} | fields))
+
+
 FACTORIES: dict[type[OwnedModel], Callable[..., Any]] = {
     Batch: make_batch,
     BatchItem: make_batch_item,
@@ -251,6 +255,7 @@ FACTORIES: dict[type[OwnedModel], Callable[..., Any]] = {
     ContactTag: make_contact_tag,
     Event: make_event,
     EventAnchor: make_event_anchor,
+    EventCheck: make_event_check,
     EventLink: make_event_link,
     Export: make_export,
     Interaction: make_interaction,

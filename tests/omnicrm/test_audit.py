@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 import pytest
 from django.db import connection, transaction
@@ -156,6 +158,66 @@ def test_a_chain_cut_or_rewritten_from_end_to_end_does_not_fit_its_anchor(alice:
     do(alice, "another")
     (fault,) = audit.verify(alice.pk).faults
     assert fault.startswith("the chain is another than the one of ")
+
+
+def test_a_chain_that_is_gone_is_missed(alice: User) -> None:
+    do(alice, "a", "b")
+    audit.anchor(alice.pk)
+    audit.check(alice.pk)
+    wipe = ("omnicrm_event", "omnicrm_eventlink", "omnicrm_eventanchor")
+    for tables, fault in (
+        (wipe[:2], "the chain had 2 events on "),
+        (wipe[2:], "the chain had 2 events when it was checked on "),
+    ):
+        with tampering(alice) as cursor:
+            for table in tables:
+                cursor.execute(f"DELETE FROM {table} WHERE user_id = %s", [alice.pk])
+        assert audit.verify(alice.pk).faults[0].startswith(fault)
+    assert audit.check(alice.pk).events == audit.check(alice.pk).events == 2  # and goes on being missed
+
+
+def test_the_chain_of_another_does_not_fit(alice: User, charlie: User) -> None:
+    do(alice, "a", "b")
+    do(charlie, "a", "b")
+    with tampering(alice) as cursor:
+        for table in ("omnicrm_event", "omnicrm_eventlink"):
+            cursor.execute(f"DELETE FROM {table} WHERE user_id = %s", [alice.pk])
+            cursor.execute(f"UPDATE {table} SET user_id = %s WHERE user_id = %s", [alice.pk, charlie.pk])
+    changed = "event {} was changed, or exchanged with another"
+    assert audit.verify(alice.pk).faults == [changed.format(1), changed.format(2)]
+
+
+@contextmanager
+def said_to(out: IO[str]) -> Iterator[None]:
+    """Our log goes here too, as it is written to stderr."""
+    root = logging.getLogger()
+    (usual,) = (handler for handler in root.handlers if type(handler) is logging.StreamHandler)
+    extra = logging.StreamHandler(out)
+    extra.setFormatter(usual.formatter)
+    root.addHandler(extra)
+    try:
+        yield
+    finally:
+        root.removeHandler(extra)
+
+
+def test_the_log_remembers_what_the_database_forgot(alice: User, tmp_path: Path) -> None:
+    do(alice, "a", "b")
+    kept = tmp_path / "omnicrm.log"
+    with kept.open("w") as out, said_to(out):
+        out.write("no JSON\n{}\n")
+        audit.anchor(alice.pk)
+    assert run("audit_verify", "--log", str(kept))["exit"] == 0
+    with tampering(alice) as cursor:
+        for table in ("omnicrm_event", "omnicrm_eventlink", "omnicrm_eventanchor"):
+            cursor.execute(f"DELETE FROM {table} WHERE user_id = %s", [alice.pk])
+    assert run("audit_verify")["exit"] == 0  # nothing in there knows
+    (fault,) = run("audit_verify", "--log", str(kept))["faults"]["alice@example.org"]
+    assert fault.startswith("the chain had 2 events on ")
+    kept.write_text(kept.read_text().replace('"seq": 2', '"seq": 1'))
+    (fault,) = run("audit_verify", "--log", str(kept))["faults"]["alice@example.org"]
+    assert fault.startswith("the signature of ")
+    assert run("audit_verify", "--log", "/nowhere")["exit"] == 2
 
 
 def test_an_anchor_cannot_be_made_without_the_key(alice: User) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 from contacts.drafts import PersonDraft
 from contacts.matching import duplicates
 from contacts.models import Contact
-from omnicrm.acting import acting_as
-from omnicrm.commands import JsonCommand, Result, user_by_email
+from omnicrm.commands import JsonCommand, Result, reading, user_by_email
 
 
 class Command(JsonCommand):
@@ -21,7 +20,7 @@ class Command(JsonCommand):
 
     def run(self, *, user: str, **options: Any) -> Result:
         owner = user_by_email(user)
-        with acting_as(owner.pk):
+        with reading(owner, "duplicates"):
             rows = Contact.objects.for_user(owner).select_related("company").prefetch_related("identities")
             contacts = list(rows.order_by("sort_name", "id"))
             pairs = duplicates([as_draft(contact) for contact in contacts])

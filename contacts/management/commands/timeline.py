@@ -8,8 +8,7 @@ from typing import Any
 from contacts.matching import normalize_email
 from contacts.models import Contact, ContactIdentity
 from contacts.timeline import Moment, page
-from omnicrm.acting import acting_as
-from omnicrm.commands import BAD_ARGUMENTS, JsonCommand, Result, refuse, user_by_email
+from omnicrm.commands import BAD_ARGUMENTS, JsonCommand, Result, reading, refuse, user_by_email
 
 SNIPPET, MOST = 300, 10_000
 
@@ -25,7 +24,7 @@ class Command(JsonCommand):
 
     def run(self, *, user: str, contact: str, limit: int, **options: Any) -> Result:
         owner = user_by_email(user)
-        with acting_as(owner.pk):
+        with reading(owner, "timeline"):
             rows = ContactIdentity.objects.for_user(owner).filter(
                 kind="email", value=normalize_email(contact)
             )

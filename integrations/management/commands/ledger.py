@@ -10,8 +10,7 @@ from django.core.exceptions import ValidationError
 
 from integrations.ledger import ledger, why
 from jobs.models import Batch
-from omnicrm.acting import acting_as
-from omnicrm.commands import BAD_ARGUMENTS, JsonCommand, Result, refuse, user_by_email
+from omnicrm.commands import BAD_ARGUMENTS, JsonCommand, Result, reading, refuse, user_by_email
 from omnicrm.models import User
 
 
@@ -28,7 +27,7 @@ class Command(JsonCommand):
 
     def run(self, *, user: str, batch: str | None, why: str | None, **options: Any) -> Result:
         owner = user_by_email(user)
-        with acting_as(owner.pk):
+        with reading(owner, "ledger"):
             result = ledger(owner.pk, batch_id(owner, batch) if batch else None)
             return result if why is None else {**result, "why": explain(owner.pk, why)}
 

@@ -1,11 +1,21 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from omnicrm import audit
-from omnicrm.commands import JsonCommand, Result, user_by_email
-from omnicrm.models import User
+from omnicrm.commands import BAD_ARGUMENTS, JsonCommand, Result, refuse, user_by_email
+from omnicrm.models import EventAnchor, User
+
+
+def read_log(path: str) -> dict[UUID, list[EventAnchor]]:
+    try:
+        with Path(path).open(errors="replace") as lines:
+            return audit.anchors_in(lines)
+    except OSError as error:
+        refuse(f"{path} cannot be read: {error.strerror}.", BAD_ARGUMENTS)
 
 
 class Command(JsonCommand):
@@ -14,10 +24,14 @@ class Command(JsonCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("--user", metavar="EMAIL", help="Only this user's events.")
+        parser.add_argument(
+            "--log", metavar="FILE", help="A log of ours: the signed heads in it must be in the chains too."
+        )
 
-    def run(self, *, user: str | None, **options: Any) -> Result:
+    def run(self, *, user: str | None, log: str | None, **options: Any) -> Result:
         users = [user_by_email(user)] if user else list(User.objects.order_by("email"))
-        verdicts = {one.email: audit.verify(one.pk) for one in users}
+        signed = read_log(log) if log else {}
+        verdicts = {one.email: audit.verify(one.pk, signed.get(one.pk, ())) for one in users}
         return {
             "users": len(verdicts),
             "events": sum(verdict.events for verdict in verdicts.values()),

@@ -1,0 +1,94 @@
+"""How the record of what was done is told: the words of each action, and by whom it can be done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from omnicrm.models import Event
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Actions that belong together, and what they are called."""
+
+    label: str
+    words: dict[str, str]
+
+    @property
+    def actions(self) -> list[str]:
+        return list(self.words)
+
+
+WHAT = {
+    "imports": Kind(
+        "Imports and undo",
+        {
+            "batch.cancelled": "A change was cancelled",
+            "batch.done": "A change was completed",
+            "batch.failed": "A change stopped before its end",
+            "batch.undo_failed": "A change could not be taken back",
+            "batch.undo_requested": "A change was asked to be taken back",
+            "batch.undone": "A change was taken back",
+            "import.approved": "A plan was approved",
+            "import.discarded": "A plan was thrown away",
+            "import.planned": "An import was planned",
+            "interaction.added": "E-mails and meetings were added",
+            "job.dead": "A job was given up",
+            "job.retried": "A job was started again",
+        },
+    ),
+    "people": Kind(
+        "People",
+        {
+            "contact.created": "A person was added",
+            "contact.deleted": "A person was deleted",
+            "contact.edited": "A person was edited",
+            "contact.updated": "An import added to a person",
+            "identity.added": "An address or number was added",
+            "identity.removed": "An address or number was removed",
+        },
+    ),
+    "notes": Kind(
+        "Notes and tasks",
+        {
+            "note.added": "A note was added",
+            "note.deleted": "A note was deleted",
+            "note.edited": "A note was edited",
+            "task.added": "A task was added",
+            "task.deleted": "A task was deleted",
+            "task.done": "A task was done",
+            "task.reopened": "A task was opened again",
+        },
+    ),
+    "reads": Kind(
+        "Looked at or handed out",
+        {
+            "export.brought_in": "An export was brought in",
+            "export.made": "All data was exported",
+            "keys.changed": "What is sealed was sealed anew with another key",
+            "operator.changed": "An operator changed {where}",
+            "operator.listed": "An operator looked at a list with {where}",
+            "operator.opened": "An operator looked at {where}",
+            "operator.read": "An operator looked at {where}",
+        },
+    ),
+}
+WORDS = {action: words for kind in WHAT.values() for action, words in kind.words.items()}
+WHERE = {
+    "duplicates": "who of your contacts may be the same person",
+    "integrations.rawevent": "when your messages came in (not what is in them)",
+    "integrations.sourcefile": "the size and kind of your files (not what is in them)",
+    "jobs.batch": "the state of your imports and changes",
+    "jobs.job": "the state of your jobs",
+    "ledger": "what became of your messages",
+    "omnicrm.user": "your account",
+    "timeline": "the history of a contact",
+}
+"""What an operator looked at or changed, by its model or by the command that shows it."""
+WHO: dict[str, str] = {
+    Event.Actor.WEB: "You, in the browser",
+    Event.Actor.API: "A program, with a key of yours",
+    Event.Actor.WORKER: "A job",
+    Event.Actor.OPERATOR: "Whoever runs this server",
+    Event.Actor.MODEL: "A language model",
+}
