@@ -54,7 +54,7 @@ def chunks(user_id: UUID, model: type[models.Model]) -> Iterator[list[Any]]:
     after = FIRST
     while True:
         with acting_as(user_id):
-            locked = model._default_manager.filter(pk__gt=after).select_for_update(no_key=True)
+            locked = model._default_manager.filter(user=user_id, pk__gt=after).select_for_update(no_key=True)
             rows = list(locked.order_by("pk")[:CHUNK])
             yield rows
         if len(rows) < CHUNK:

@@ -24,6 +24,7 @@ from django.db.models.functions import Cast
 from django.db.models.query_utils import DeferredAttribute
 
 from omnicrm import crypto
+from omnicrm.owned import OwnedModel
 from omnicrm.sealed import keyring, owner_of
 
 MARK = "sealed:"
@@ -240,13 +241,13 @@ def personal_models() -> list[type[models.Model]]:
     return [model for model in apps.get_models() if personal_fields(model)]
 
 
-def bulk_save(rows: Sequence[models.Model], names: Iterable[str], *, size: int = 500) -> None:
-    """`bulk_update` for rows with sealed columns: each value as `save` would write it, `updated_at` included."""
+def bulk_save(rows: Sequence[OwnedModel], names: Iterable[str], *, size: int = 500) -> None:
+    """`bulk_update` for rows of one owner with sealed columns: each value as `save` writes it, and `updated_at`."""
     waiting = iter(rows)
     while part := list(islice(waiting, size)):
-        manager: Any = type(part[0])._default_manager
         fields: list[Any] = [part[0]._meta.get_field(name) for name in {*names, "updated_at"}]
-        manager.filter(pk__in=[row.pk for row in part]).update(
+        model, owner = type(part[0]), part[0].user_id
+        model._default_manager.filter(user=owner, pk__in=[row.pk for row in part]).update(
             **{field.attname: Cast(cases(part, field), output_field=field) for field in fields}
         )
 

@@ -205,6 +205,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 
 # --- files
+BACKUP_KEEP_DAYS = env.number("BACKUP_KEEP_DAYS", 30)
 STATIC_URL = "static/"
 STATIC_ROOT = HOME.path / "static" if EMBEDDED_DATABASE else BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]

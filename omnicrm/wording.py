@@ -63,6 +63,8 @@ WHAT = {
     "reads": Kind(
         "Looked at or handed out",
         {
+            "backup.made": "A backup of everything was made, sealed",
+            "backup.restored": "Everything was restored from a backup",
             "export.brought_in": "An export was brought in",
             "export.made": "All data was exported",
             "keys.changed": "What is sealed was sealed anew with another key",
