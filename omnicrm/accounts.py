@@ -9,7 +9,7 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from django.conf import settings
 from django.http import HttpRequest
 
-from omnicrm.crypto import place
+from omnicrm.crypto import from_text, place
 from omnicrm.models import User
 from omnicrm.sealed import keyring
 
@@ -28,4 +28,4 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
         return base64.b64encode(keyring().seal(text.encode(), SECRETS)).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
-        return keyring().open(base64.b64decode(encrypted_text), SECRETS).decode()
+        return keyring().open(from_text(encrypted_text), SECRETS).decode()

@@ -37,7 +37,8 @@ FORMAT = 1
 MANIFEST, DATABASE, MEDIA = "manifest.json", "database/", "media/"
 NAME, STAMP = re.compile(r"omnicrm-(\d{8}T\d{6}Z)\.backup"), "%Y%m%dT%H%M%SZ"
 BLOCK = 1 << 20
-MADE_BY_MIGRATE = {"django_migrations"}
+NOT_KEPT = {"django_migrations", "django_session", "usersessions_usersession"}
+"""What `migrate` makes; and who was signed in, which nobody should become again by an old backup."""
 
 TABLES = """
 SELECT c.relname, c.relrowsecurity, array_agg(a.attname::text ORDER BY a.attnum)
@@ -128,7 +129,7 @@ def write_tables(file: zipfile.ZipFile, manifest: Manifest) -> None:
 def tables() -> list[Table]:
     with connection.cursor() as cursor:
         cursor.execute(TABLES)
-        return [Table(*row) for row in cursor.fetchall() if row[0] not in MADE_BY_MIGRATE]
+        return [Table(*row) for row in cursor.fetchall() if row[0] not in NOT_KEPT]
 
 
 def rows_of(table: Table, owners: Iterable[UUID | None], manifest: Manifest) -> Iterator[bytes]:

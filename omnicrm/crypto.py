@@ -69,17 +69,21 @@ class Keyring:
     def seal(self, plain: bytes, place: bytes, *, repeatable: bool = False) -> bytes:
         """Sealed with the current key. `repeatable`: the same value in the same place gives the same bytes, so that
         whether it has changed can be told without opening it, and nothing else can."""
-        key = self.keys[self.current]
-        nonce = own_nonce(key, plain, place) if repeatable else secrets.token_bytes(NONCE_BYTES)
+        nonce = self.own_nonce(plain, place) if repeatable else secrets.token_bytes(NONCE_BYTES)
         head = VERSION + self.current.encode() + nonce
-        return head + AESGCM(key).encrypt(nonce, plain, place)
+        return head + AESGCM(self.keys[self.current]).encrypt(nonce, plain, place)
+
+    def own_nonce(self, plain: bytes, place: bytes) -> bytes:
+        """A nonce that follows from value and place: two different ones share it as rarely as two random ones do."""
+        said = len(place).to_bytes(8, "big") + place + plain
+        return hmac.digest(nonce_key(self.keys[self.current]), said, hashlib.sha256)[:NONCE_BYTES]
 
     def open(self, sealed: bytes, place: bytes) -> bytes:
         """The plain bytes. Raises CannotOpen."""
-        key = self.key_named(key_id_of(sealed))
+        aead = AESGCM(self.key_named(key_id_of(sealed)))  # no key in a variable, which a traceback would show
         nonce, ciphertext = sealed[3:HEAD_BYTES], sealed[HEAD_BYTES:]
         try:
-            return AESGCM(key).decrypt(nonce, ciphertext, place)
+            return aead.decrypt(nonce, ciphertext, place)
         except InvalidTag:
             raise CannotOpen("It was sealed with another key, or changed or moved since.") from None
 
@@ -105,12 +109,6 @@ def nonce_key(key: bytes) -> bytes:
     return derived(key, info=b"omnicrm nonces")
 
 
-def own_nonce(key: bytes, plain: bytes, place: bytes) -> bytes:
-    """A nonce that follows from value and place: two different ones share it as rarely as two random ones would."""
-    said = len(place).to_bytes(8, "big") + place + plain
-    return hmac.digest(nonce_key(key), said, hashlib.sha256)[:NONCE_BYTES]
-
-
 def decoded(key_id: str, encoded: str) -> bytes:
     try:
         key = base64.b64decode(encoded.strip(), validate=True)
@@ -119,6 +117,14 @@ def decoded(key_id: str, encoded: str) -> bytes:
     if len(key) != KEY_BYTES:
         raise BadKeyring(f"The key {key_id} has {len(key)} bytes; it must have {KEY_BYTES}.")
     return key
+
+
+def from_text(text: str) -> bytes:
+    """The sealed bytes of a value that is kept as base64. Raises CannotOpen."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        raise CannotOpen("It is not sealed, or cut off.") from None
 
 
 def key_id_of(sealed: bytes) -> str:

@@ -52,14 +52,6 @@ def is_sealed(text: Any) -> bool:
     return isinstance(text, str) and text.startswith(MARK)
 
 
-def sealed_bytes(text: str) -> bytes:
-    """Raises CannotOpen for what is not base64."""
-    try:
-        return base64.b64decode(text.removeprefix(MARK), validate=True)
-    except ValueError:
-        raise crypto.CannotOpen("It is not sealed, or cut off.") from None
-
-
 def seal(text: str, where: bytes) -> Stored:
     sealed = keyring().seal(text.encode(), where, repeatable=True)
     return Stored(MARK + base64.b64encode(sealed).decode())
@@ -67,7 +59,7 @@ def seal(text: str, where: bytes) -> Stored:
 
 def open_sealed(text: str, where: bytes) -> str:
     """Raises CannotOpen."""
-    return keyring().open(sealed_bytes(text), where).decode()
+    return keyring().open(crypto.from_text(text.removeprefix(MARK)), where).decode()
 
 
 def anew(text: str, where: bytes, wanted: bool | None) -> Stored:

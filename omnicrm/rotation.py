@@ -6,7 +6,6 @@ somebody holds waits for the next round, and one that was saved meanwhile carrie
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -24,7 +23,7 @@ from django.db import connection, transaction
 from omnicrm import audit
 from omnicrm.accounts import MFAAdapter
 from omnicrm.acting import acting_as
-from omnicrm.crypto import CannotOpen, key_id_of
+from omnicrm.crypto import CannotOpen, from_text, key_id_of
 from omnicrm.events import note
 from omnicrm.models import KeyCheck, User
 from omnicrm.owned import OwnedModel
@@ -194,7 +193,11 @@ def reseal_second_factors(done: Rotation) -> None:
 
 
 def is_older(row: Authenticator, name: str) -> bool:
-    return name in row.data and key_id_of(base64.b64decode(row.data[name])) != keyring().current
+    """Whether another key than the first one sealed it, or none."""
+    try:
+        return name in row.data and key_id_of(from_text(row.data[name])) != keyring().current
+    except CannotOpen:
+        return True
 
 
 def storage() -> SealedStorage:

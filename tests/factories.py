@@ -36,6 +36,7 @@ from contacts.models import (
 from contacts.search import parts
 from integrations.models import Export, Provenance, RawEvent, SourceFile
 from jobs.models import Batch, BatchItem, Job, JobEvent, PlanItem
+from omnicrm.accounts import MFAAdapter
 from omnicrm.acting import acting_as
 from omnicrm.models import Event, EventAnchor, EventCheck, EventLink, User
 from omnicrm.owned import OwnedModel
@@ -66,7 +67,8 @@ def make_user(name: str = "Somebody", **fields: Any) -> User:
 def make_operator(name: str = "Olga", **fields: Any) -> User:
     """Somebody who may open the admin, with the second factor that this takes."""
     operator = make_user(name, is_staff=True, is_superuser=True, **fields)
-    Authenticator.objects.create(user=operator, type=Authenticator.Type.TOTP, data={"secret": "sealed"})
+    secret = MFAAdapter().encrypt("JBSWY3DPEHPK3PXP")
+    Authenticator.objects.create(user=operator, type=Authenticator.Type.TOTP, data={"secret": secret})
     return operator
 
 

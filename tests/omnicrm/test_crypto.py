@@ -42,6 +42,23 @@ def test_no_two_are_alike() -> None:
     assert RING.open(RING.seal(b"", HERE), HERE) == b""
 
 
+def test_what_must_be_comparable_is_alike_in_its_place_only() -> None:
+    sealed = RING.seal(b"same", HERE, repeatable=True)
+    there = place("a_table", "a_column", UUID(int=3), UUID(int=2))
+    assert sealed == RING.seal(b"same", HERE, repeatable=True)
+    assert RING.open(sealed, HERE) == b"same"
+    others = [
+        RING.seal(b"other", HERE, repeatable=True),
+        RING.seal(b"same", there, repeatable=True),
+        Keyring({"k1": TWO}).seal(b"same", HERE, repeatable=True),
+    ]
+    assert len({sealed[3:15], *(other[3:15] for other in others)}) == 4  # never one nonce for two
+
+
+def test_a_keyring_says_nothing_of_its_keys() -> None:
+    assert repr(RING) == str(RING) == "Keyring()"
+
+
 def test_every_changed_byte_and_every_cut_is_noticed() -> None:
     sealed = RING.seal(b"a token", HERE)
     for at in range(len(sealed)):

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import os
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
+from django.apps import apps
 from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.core.management.base import CommandError
@@ -15,11 +22,15 @@ from django.db import connection
 from django.test import Client
 
 from integrations.models import RawEvent
-from omnicrm import rotation, sealed
+from omnicrm import keys, rotation, sealed
+from omnicrm.accounts import MFAAdapter
 from omnicrm.acting import acting_as
 from omnicrm.crypto import CannotOpen, Keyring
+from omnicrm.embedded.home import PROJECT, Home
 from omnicrm.keys import WrongKeys, refuse_wrong_keys
 from omnicrm.models import KeyCheck, User
+from omnicrm.personal import PersonalField
+from omnicrm.sealed import SealedField
 from omnicrm.sealedfiles import SealedStorage
 from tests.commands.contract import run
 from tests.factories import make_raw_event
@@ -34,7 +45,7 @@ def with_keys(monkeypatch: pytest.MonkeyPatch) -> RingOf:
     """From here on this process has these keys."""
 
     def use(ring: Keyring) -> None:
-        for module in ("sealed", "sealedfiles", "keys", "rotation", "personal"):
+        for module in ("sealed", "sealedfiles", "keys", "rotation", "personal", "accounts"):
             monkeypatch.setattr(f"omnicrm.{module}.keyring", lambda: ring)
 
     return use
@@ -227,3 +238,117 @@ def test_a_row_that_is_saved_meanwhile_keeps_what_was_saved(
     assert {row.pk: letter(alice, row.pk) for row in rows} == last
     rotation.rotate()
     assert rotation.count_left() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_killed_in_the_middle_and_begun_again(alice: User, old: Keyring, with_keys: RingOf) -> None:
+    """A process of its own, ended as the kernel ends one; what it had committed counts, and nothing is lost."""
+    refuse_wrong_keys()
+    with acting_as(alice.pk):
+        rows = [make_raw_event(alice, payload=LETTER)]
+        more = [
+            RawEvent(user=alice, source="file:0", external_id=f"<{n}>", kind="message", payload=LETTER)
+            for n in range(6000)
+        ]
+        rows += RawEvent.unscoped.bulk_create(more, batch_size=500)
+    with_keys(rotated(old))
+    name = str(connection.settings_dict["NAME"])
+    ring = ",".join(f"{key_id}:{base64.b64encode(key).decode()}" for key_id, key in rotated(old).keys.items())
+    url = os.environ["DATABASE_URL"].rpartition("/")[0] + f"/{name}"
+    process = subprocess.Popen(
+        [sys.executable, str(PROJECT / "manage.py"), "rotate_keys"],
+        env=os.environ | {"OMNICRM_KEYS": ring, "DATABASE_URL": url},
+        stdout=subprocess.DEVNULL,
+    )
+    while rotation.count_left() > 5500:
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    left = rotation.count_left()
+    assert 0 < left < len(rows)
+    assert rotation.rotate().resealed == left
+    assert rotation.count_left() == 0
+    with_keys(Keyring({"k9": NEW}))
+    with acting_as(alice.pk):
+        assert {bytes(row.payload) for row in RawEvent.objects.for_user(alice)} == {LETTER}
+
+
+def test_a_new_sealed_column_is_covered_by_being_one(db: None) -> None:
+    """Nobody has to list it: what is walked is every model there is."""
+    walked = {(column.table, column.name) for column in rotation.columns() if column.owner is None}
+    assert walked == {("omnicrm_indexkey", "secret")}
+    User.objects.create_user("alice@example.org")
+    found = {(column.table, column.name) for column in rotation.columns()}
+    declared = {
+        (model._meta.db_table, field.column)
+        for model in apps.get_models()
+        for field in model._meta.concrete_fields
+        if isinstance(field, SealedField | PersonalField)
+    }
+    assert found == declared
+    assert {
+        ("integrations_rawevent", "payload"),
+        ("jobs_planitem", "draft"),
+        ("contacts_note", "text"),
+    } <= found
+
+
+def test_a_second_factor_that_is_damaged_stops_nothing(alice: User, old: Keyring, with_keys: RingOf) -> None:
+    good = Authenticator.objects.create(
+        user=alice, type="totp", data={"secret": MFAAdapter().encrypt("JBSWY3DP")}
+    )
+    Authenticator.objects.create(user=alice, type="recovery_codes", data={"seed": "cut off"})
+    with_keys(rotated(old))
+    done = rotation.rotate()
+    assert (done.damaged, done.left, done.dropped_keys) == (1, 1, [])
+    good.refresh_from_db()
+    with_keys(Keyring({"k9": NEW}))
+    assert MFAAdapter().decrypt(good.data["secret"]) == "JBSWY3DP"
+
+
+def test_what_a_killed_rotation_left_of_a_file_goes_away(
+    db: None, old: Keyring, with_keys: RingOf, storage: SealedStorage
+) -> None:
+    stored = storage.save("uploads/a.mbox", ContentFile(LETTER))
+    storage.inner.save(f"{stored}.resealing", ContentFile(b"half"))
+    with_keys(rotated(old))
+    done = rotation.rotate()
+    assert (done.damaged, done.left) == (0, 0)
+    assert storage.listdir("uploads") == ([], ["a.mbox"])
+
+
+def test_a_file_that_is_deleted_meanwhile_does_not_come_back(
+    db: None, old: Keyring, with_keys: RingOf, storage: SealedStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = storage.save("uploads/a.mbox", ContentFile(LETTER))
+    with_keys(rotated(old))
+    save = storage.inner.save
+
+    def slowly(name: str, *given: Any) -> str:
+        done = save(name, *given)
+        storage.delete(stored)  # its import has just ended
+        return done
+
+    monkeypatch.setattr(storage.inner, "save", slowly)
+    assert rotation.rotate().left == 0
+    assert storage.listdir("uploads") == ([], [])
+
+
+def test_the_rights_of_the_key_file(tmp_path: Path, settings: Any) -> None:
+    settings.HOME, settings.KEYS_ARE_OURS = Home(tmp_path), True
+    assert settings.HOME.sealing_keys().startswith("k1:")
+    file = tmp_path / "keys"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert keys.first_words() == (
+        f"The keys that seal mail and secrets are in {file}, for this account alone (0600). "
+        "Without them what is sealed is lost: keep a copy, apart from the backups."
+    )
+    assert keys.key_file_fault() == ""
+    file.chmod(0o644)
+    assert (
+        keys.key_file_fault()
+        == f"Others on this machine may read the keys in {file} (0644). Run: chmod 600 {file}"
+    )
+    settings.KEYS_ARE_OURS = False
+    assert keys.first_words() == ""
