@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.servers import running
 
-USUAL = ("imports", "jobs", "pages", "isolation", "startup")
+USUAL = ("imports", "jobs", "pages", "isolation", "record", "startup")
 """What `make bench` measures. `make bench ARGS=gigabyte` takes long, and is asked for by name."""
 
 
@@ -29,13 +29,14 @@ def main(wanted: list[str]) -> None:
 
 
 def chosen(names: list[str], folder: Path) -> Iterator[tuple[str, Callable[[], Iterator[dict[str, Any]]]]]:
-    from bench import gigabyte, imports, isolation, jobs, pages, startup
+    from bench import gigabyte, imports, isolation, jobs, pages, record, startup
 
     parts: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
         "imports": lambda: imports.measures(folder),
         "jobs": jobs.measures,
         "pages": pages.measures,
         "isolation": isolation.measures,
+        "record": lambda: record.measures(folder),
         "startup": lambda: startup.measures(folder),
         "gigabyte": lambda: gigabyte.measures(folder),
     }

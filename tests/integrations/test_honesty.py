@@ -48,6 +48,10 @@ FILES = {
 
 @pytest.fixture
 def known(alice: User, tmp_path: Path) -> Path:
+    return knows(alice, tmp_path)
+
+
+def knows(alice: User, tmp_path: Path) -> Path:
     """Alice knows Ada, from mail and by hand, and has deleted Grace."""
     import_file(alice, mailbox(tmp_path / "before.mbox", letter(1), letter(5)))
     with acting_as(alice.pk), actor("web"):
@@ -60,8 +64,11 @@ def known(alice: User, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize("strict", [False, True], ids=["readable", "strict"])
 @pytest.mark.parametrize("name", FILES)
-def test_every_kind_of_file(alice: User, known: Path, name: str) -> None:
+def test_every_kind_of_file(alice: User, tmp_path: Path, settings: Any, name: str, strict: bool) -> None:
+    settings.PII_STRICT = strict
+    known = knows(alice, tmp_path)
     before, tables = state_of(alice), digests(alice)
     batch = plan(alice, write(known / name, FILES[name]))
     assert digests(alice) == tables

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.db import connection
 
@@ -21,9 +22,10 @@ from jobs.foreground import work_until_settled
 from jobs.models import Batch, BatchItem, PlanItem
 from jobs.restore import NOT_STATE
 from jobs.runner import run_one
-from jobs.tracking import tracked
+from jobs.tracking import Tracked, tracked
 from omnicrm.acting import acting_as, actor
 from omnicrm.models import User
+from omnicrm.personal import personal_fields, place
 from tests.importing import plan, take_back
 from tests.integrations.files import Written
 from tests.integrations.honesty import check_honest
@@ -53,9 +55,18 @@ def state_of(user: User) -> State:
                 [left_out, user.pk],
             )
             found |= {
-                (label, pk): Row(json.loads(columns), batch) for pk, columns, batch in cursor.fetchall()
+                (label, pk): Row(readable(kind, UUID(pk), user, json.loads(columns)), batch)
+                for pk, columns, batch in cursor.fetchall()
             }
     return found
+
+
+def readable(kind: Tracked, pk: UUID, user: User, columns: dict[str, Any]) -> dict[str, Any]:
+    """The columns of a row, those that are sealed opened."""
+    for each in personal_fields(kind.model):
+        where = place(kind.table, str(each.column), pk, user.pk)
+        columns[str(each.column)] = each.anew(columns[str(each.column)], where, False)
+    return columns
 
 
 def contents(state: State) -> dict[Key, dict[str, Any]]:

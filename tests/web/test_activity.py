@@ -29,7 +29,8 @@ def actions_in_the_code() -> set[str]:
         for path in Path(settings.BASE_DIR, app).rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call)
-        and getattr(node.func, "id", "") in ("note", "note_all", "note_for_everybody", "make_event", "looked")
+        and getattr(node.func, "id", getattr(node.func, "attr", ""))
+        in ("note", "note_all", "note_for_everybody", "make_event", "looked")
     ]
     words = [node for call in calls for argument in call.args for node in ast.walk(argument)]
     words += [node for call in calls for given in call.keywords for node in ast.walk(given.value)]
@@ -75,7 +76,7 @@ def test_it_says_whether_the_record_is_whole_and_since_when(client: Client, alic
     assert "it has not been yet" in client.get("/activity/").text
     assert "The record was checked, and is whole." in client.post("/activity/", follow=True).text
     assert (
-        "The record is whole: 1 entry was in place and unchanged when it was checked"
+        "The record is whole: 1 entry, each in its place and unchanged. Last checked: "
         in client.get("/activity/").text
     )
     with acting_as(alice.pk):
