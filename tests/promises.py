@@ -60,7 +60,17 @@ PROMISES = {
     ),
     "sealed": Promise(
         "Secrets, letters and uploads are unreadable without the keys, and keys can be changed",
-        ("tests/omnicrm/test_crypto.py", "tests/omnicrm/test_keys.py", "tests/omnicrm/test_sealedfiles.py"),
+        (
+            "tests/omnicrm/test_crypto.py",
+            "tests/omnicrm/test_keys.py",
+            "tests/omnicrm/test_sealedfiles.py",
+            "tests/omnicrm/test_secrets.py",
+            "tests/contacts/test_personal.py",
+        ),
+    ),
+    "backup": Promise(
+        "A backup holds everything, opens with the keys alone, and comes back as it was",
+        ("tests/omnicrm/test_backup.py",),
     ),
     "sign-in": Promise(
         "Only the owner gets in, and no stranger can lock the owner out", ("tests/web/test_second_factor.py",)

@@ -15,8 +15,10 @@ import time_machine
 from django.core.management import call_command
 from django.db import connection
 
+from omnicrm.crypto import Keyring
 from omnicrm.embedded.home import DATABASE, PROJECT
 from omnicrm.management.commands import doctor
+from omnicrm.models import User
 
 FOR_BROWSERS = {"DJANGO_ALLOW_ASYNC_UNSAFE"}
 """What browser tests in the same process set, and the doctor would mention."""
@@ -70,6 +72,27 @@ def test_a_clock_that_is_wrong() -> None:
     assert finding.state == "wrong"
     assert re.search(
         r" are (119|120) s apart\. On both machines, run: timedatectl set-ntp true$", finding.message
+    )
+
+
+@pytest.mark.django_db
+def test_keys_that_do_not_fit_and_a_setting_that_was_not_carried_out(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert doctor.keys().message.startswith("The keys in OMNICRM_KEYS open what is sealed. Without them ")
+    assert doctor.personal().state == "ok"
+    User.objects.create_user("alice@example.org")
+    settings.PII_STRICT = True
+    assert (doctor.personal().state, doctor.personal().message[:80]) == (
+        "wrong",
+        "PII_STRICT is on, and what is personal is not all sealed yet. Run: manage.py sea",
+    )
+    for module in ("keys", "sealed"):
+        monkeypatch.setattr(f"omnicrm.{module}.keyring", lambda: Keyring({"z9": bytes(32)}))
+    finding = doctor.keys()
+    assert finding.state == "wrong"
+    assert finding.message.endswith(
+        "Put it back from your copy; without it the sealed mail and secrets stay closed."
     )
 
 

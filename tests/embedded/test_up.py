@@ -59,9 +59,13 @@ def up_to(process: subprocess.Popen[str], text: str) -> str:
 def test_runs_once_and_leaves_nothing(
     home: Home, port: int, manage: Callable[..., subprocess.Popen[str]]
 ) -> None:
-    first = manage("up")
+    first = manage("up", OMNICRM_KEYS="")
     said = up_to(first, f"OmniCRM is at http://127.0.0.1:{port}/ (Ctrl-C stops it)")
     assert "setup    | Running migrations:" in said
+    assert (
+        f"setup    | The keys that seal mail and secrets are in {home.path / 'keys'}, for this account alone"
+        in said
+    )
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=10) as answer:
         assert answer.read() == b'{"database": "ok", "pending_migrations": 0}'
 

@@ -96,7 +96,12 @@ def newest(folder: Path) -> Path:
 
 
 def test_a_drill(
-    lived: User, charlie: User, tmp_path: Path, storage: SealedStorage, fresh: Callable[[], None]
+    lived: User,
+    charlie: User,
+    tmp_path: Path,
+    storage: SealedStorage,
+    fresh: Callable[[], None],
+    record_property: Callable[[str, object], None],
 ) -> None:
     planning = start_plan_in_place(lived, mailbox(tmp_path / "b.mbox", letter(3), letter(4)))
     before = hashes(lived, charlie)
@@ -110,6 +115,9 @@ def test_a_drill(
     expected = {"users": 2, "rows": made["rows"], "files": 1, "erased_again": 0, "records_not_whole": 0}
     assert restored == {"exit": 0, **expected}
     assert hashes(lived, charlie) == before
+    record_property(
+        "backup", f"{made['rows']:,} rows of {made['users']} users restored to the same state hashes"
+    )
     with storage.open("uploads/waits.mbox") as file:
         assert file.read() == b"A canary in a file"
     with acting_as(lived.pk):

@@ -241,7 +241,9 @@ def test_a_row_that_is_saved_meanwhile_keeps_what_was_saved(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_killed_in_the_middle_and_begun_again(alice: User, old: Keyring, with_keys: RingOf) -> None:
+def test_killed_in_the_middle_and_begun_again(
+    alice: User, old: Keyring, with_keys: RingOf, record_property: Callable[[str, object], None]
+) -> None:
     """A process of its own, ended as the kernel ends one; what it had committed counts, and nothing is lost."""
     refuse_wrong_keys()
     with acting_as(alice.pk):
@@ -267,6 +269,9 @@ def test_killed_in_the_middle_and_begun_again(alice: User, old: Keyring, with_ke
     process.wait()
     left = rotation.count_left()
     assert 0 < left < len(rows)
+    record_property(
+        "sealed", f"a change of keys killed with {left:,} of {len(rows):,} letters left: none lost"
+    )
     assert rotation.rotate().resealed == left
     assert rotation.count_left() == 0
     with_keys(Keyring({"k9": NEW}))

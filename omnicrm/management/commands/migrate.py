@@ -6,6 +6,7 @@ from django.core.management.commands.migrate import Command as Migrate
 from django.db import connection
 
 from omnicrm.acting import as_owner
+from omnicrm.blind import kept_otherwise
 from omnicrm.keys import WrongKeys, first_words, refuse_wrong_keys
 from omnicrm.models import IndexKey, KeyCheck
 
@@ -26,8 +27,9 @@ class Command(Migrate):
             refuse_wrong_keys()
         except WrongKeys as wrong:
             raise CommandError(str(wrong)) from wrong
-        if is_new and (sentence := first_words()):
-            self.stderr.write(sentence)
+        for sentence in (first_words() if is_new else "", kept_otherwise()):
+            if sentence:
+                self.stderr.write(sentence)
 
 
 def is_made() -> bool:
