@@ -89,7 +89,8 @@ class WatchedAdmin(ModelAdmin):
         if isinstance(response, TemplateResponse) and (shown := (response.context_data or {}).get("cl")):
             shown.result_list = list(shown.result_list)  # asked for once, here and on the page
             label = self.model._meta.label_lower
-            for owner, count in Counter(map(self.owner_id, shown.result_list)).items():
+            # In one order, as each entry takes the lock of its owner's chain.
+            for owner, count in sorted(Counter(map(self.owner_id, shown.result_list)).items()):
                 looked(request, owner, "operator.listed", what=label, count=count)
         return response
 

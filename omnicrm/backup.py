@@ -37,8 +37,9 @@ FORMAT = 1
 MANIFEST, DATABASE, MEDIA = "manifest.json", "database/", "media/"
 NAME, STAMP = re.compile(r"omnicrm-(\d{8}T\d{6}Z)\.backup"), "%Y%m%dT%H%M%SZ"
 BLOCK = 1 << 20
-NOT_KEPT = {"django_migrations", "django_session", "usersessions_usersession"}
-"""What `migrate` makes; and who was signed in, which nobody should become again by an old backup."""
+SESSIONS = {"django_session", "usersessions_usersession"}
+"""Who was signed in: nobody should become that again by an old backup."""
+NOT_KEPT = {"django_migrations", *SESSIONS}
 
 TABLES = """
 SELECT c.relname, c.relrowsecurity, array_agg(a.attname::text ORDER BY a.attnum)

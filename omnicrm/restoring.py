@@ -19,7 +19,7 @@ from psycopg import sql
 
 from omnicrm import blind, rotation
 from omnicrm.acting import as_owner
-from omnicrm.backup import BLOCK, DATABASE, FORMAT, MANIFEST, MEDIA, Manifest, migrations, place
+from omnicrm.backup import BLOCK, DATABASE, FORMAT, MANIFEST, MEDIA, SESSIONS, Manifest, migrations, place
 from omnicrm.crypto import CannotOpen
 from omnicrm.keys import where_keys_are
 from omnicrm.models import User
@@ -135,7 +135,7 @@ def write_tables(file: zipfile.ZipFile, manifest: Manifest) -> None:
         cursor.execute(TRIGGERS)
         triggers = cursor.fetchall()
         names = list(in_order(manifest))
-        run(cursor, "TRUNCATE {}", sql.SQL(", ").join(map(sql.Identifier, names)))
+        run(cursor, "TRUNCATE {}", sql.SQL(", ").join(map(sql.Identifier, [*names, *sorted(SESSIONS)])))
         for table in bound:
             run(cursor, "ALTER TABLE {} NO FORCE ROW LEVEL SECURITY", sql.Identifier(table))
         for table, trigger in triggers:

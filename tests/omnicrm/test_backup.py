@@ -21,10 +21,11 @@ from contacts.models import Contact
 from integrations.plan import start_plan_in_place
 from jobs.foreground import work_until_settled
 from jobs.restore import state_hash
-from omnicrm import blind, erasures
+from omnicrm import backup, blind, erasures, keys, personal, restoring, rotation, sealed, sealedfiles
 from omnicrm.acting import acting_as
 from omnicrm.backup import STAMP
 from omnicrm.crypto import Keyring
+from omnicrm.management.commands.backup import held
 from omnicrm.models import Event, User
 from omnicrm.sealed import keyring
 from omnicrm.sealedfiles import SealedStorage
@@ -156,6 +157,10 @@ def test_nothing_is_readable_in_it(lived: User, tmp_path: Path) -> None:
     }
 
 
+def test_what_is_in_it_is_counted() -> None:
+    assert held({"users": 1, "rows": 1200, "files": 0}) == "1 user, 1,200 rows and no files"
+
+
 def test_a_used_installation_is_not_overwritten(lived: User, tmp_path: Path) -> None:
     made = run("backup", str(tmp_path / "kept"))
     before = hashes(lived)
@@ -168,8 +173,8 @@ def test_a_used_installation_is_not_overwritten(lived: User, tmp_path: Path) -> 
 
 
 def use(monkeypatch: pytest.MonkeyPatch, ring: Keyring) -> None:
-    for module in ("sealed", "sealedfiles", "keys", "rotation", "personal", "backup", "restoring"):
-        monkeypatch.setattr(f"omnicrm.{module}.keyring", lambda: ring)
+    for module in (sealed, sealedfiles, keys, rotation, personal, backup, restoring):
+        monkeypatch.setattr(module, "keyring", lambda: ring)
 
 
 def test_a_wrong_key_is_told(

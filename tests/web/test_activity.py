@@ -152,6 +152,22 @@ def test_an_operator_who_looks_is_written_down(client: Client, alice: User, char
 
 
 @pytest.mark.django_db
+def test_entries_for_many_are_written_in_one_order(alice: User, charlie: User) -> None:
+    """Two operators who look at the same list at once must not wait for each other."""
+    owners = sorted([alice, charlie], key=lambda user: user.pk)
+    for user in owners:
+        make_job(user)  # the newest comes first in the list, so this is not the list's order
+    admin = Client()
+    admin.force_login(make_operator())
+    admin.get("/admin/jobs/job/")
+    moments = []
+    for user in owners:
+        with acting_as(user.pk):
+            moments.append(Event.objects.for_user(user).get().created_at)
+    assert moments == sorted(moments)
+
+
+@pytest.mark.django_db
 def test_a_command_that_reads_is_written_down(client: Client, alice: User) -> None:
     assert run("duplicates", "--user", alice.email)["exit"] == 0
     assert lines(client) == [

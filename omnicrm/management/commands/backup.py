@@ -12,6 +12,16 @@ from omnicrm.commands import JsonCommand, Result, refuse
 from omnicrm.keys import where_keys_are
 
 
+def held(result: Result) -> str:
+    """What is in a backup, counted: "1 user, 20 rows and no files"."""
+    counts = {name: result[name] for name in ("users", "rows", "files")}
+    users, rows, files = (
+        f"{count or 'no':{',' if count else ''}} {name[:-1] if count == 1 else name}"
+        for name, count in counts.items()
+    )
+    return f"{users}, {rows} and {files}"
+
+
 class Command(JsonCommand):
     help = (
         "Write a backup of everything, sealed, into a folder, while everybody works; and delete the backups there that "
@@ -45,8 +55,7 @@ class Command(JsonCommand):
 
     def words(self, result: Result) -> str:
         said = [
-            f"{result['path']} holds {result['users']:,} users, {result['rows']:,} rows and {result['files']:,} files "
-            f"({result['bytes'] / 1e6:,.1f} MB).",
+            f"{result['path']} holds {held(result)} ({result['bytes'] / 1e6:,.1f} MB).",
             f"The keys ({', '.join(result['keys'])}) are not in it: they are in {where_keys_are()}. Keep a copy of them "
             "elsewhere; without them no backup opens.",
         ]

@@ -7,6 +7,7 @@ from typing import Any
 
 from omnicrm import audit, erasures, restoring, rotation
 from omnicrm.commands import JsonCommand, Result, refuse
+from omnicrm.management.commands.backup import held
 
 
 class Command(JsonCommand):
@@ -32,7 +33,7 @@ class Command(JsonCommand):
         return {**asdict(done), "erased_again": erased, "records_not_whole": broken}
 
     def words(self, result: Result) -> str:
-        said = f"Restored {result['users']:,} users, {result['rows']:,} rows and {result['files']:,} files."
+        said = f"Restored {held(result)}."
         if result["erased_again"]:
             said += f" {result['erased_again']:,} of these users had been erased since, and are gone again."
         if result["records_not_whole"]:
