@@ -76,7 +76,7 @@ def read_page(context: JobContext) -> Page:
         # Another file's messages must not be kept under the planned ones' names.
         raise GiveUp(
             "file_changed",
-            f"{file.name} has changed since it was approved. What was read until then stays, and can be undone.",
+            "The file has changed since it was approved. What was read until then stays, and can be undone.",
         )
     return page
 

@@ -220,7 +220,7 @@ def open_file(file: SourceFile) -> BinaryIO:
     try:
         return Path(file.path).open("rb") if file.path else default_storage.open(file.stored_as)  # type: ignore[return-value]
     except OSError as error:
-        raise Refused(f"{file.name} is no longer there. Choose the file again.") from error
+        raise Refused("The file is no longer there. Choose it again.") from error
 
 
 def look(file: SourceFile) -> list[int]:

@@ -98,7 +98,9 @@ def test_a_file_that_is_replaced_after_its_approval(alice: User, tmp_path: Path)
     approving(batch)()
     mailbox(path, letter(1, text="Forged."), letter(2, sender="Mallory <mallory@example.net>"))
     failed = work_until_settled(batch)
-    sentence = "a.mbox has changed since it was approved. What was read until then stays, and can be undone."
+    sentence = (
+        "The file has changed since it was approved. What was read until then stays, and can be undone."
+    )
     assert (failed.state, failed.error) == (Batch.State.FAILED, sentence)
     with acting_as(alice.pk):
         assert not rows(alice, Interaction).exists()

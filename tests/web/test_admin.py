@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from django.contrib import admin
@@ -10,6 +11,8 @@ from django.test import Client
 from django.urls import reverse
 
 from contacts.models import Contact
+from integrations.plan import start_plan_in_place
+from jobs.foreground import work_until_settled
 from jobs.models import Job
 from omnicrm.acting import acting_as
 from omnicrm.models import Event, User
@@ -22,6 +25,7 @@ from tests.factories import (
     make_raw_event,
     make_source_file,
 )
+from tests.importing import letter, mailbox
 
 TABLES = ["jobs_job", "jobs_batch", "integrations_rawevent", "integrations_sourcefile"]
 
@@ -97,6 +101,16 @@ def test_why_a_job_died_and_two_ways_to_help(
         event = Event.objects.for_user(alice).get(action="job.retried")
     assert states == {"file_import": "queued", "embed": "cancelled"}
     assert event.actor == "operator"
+
+
+def test_why_a_job_died_names_no_file(operator: Client, alice: User, tmp_path: Path) -> None:
+    path = mailbox(tmp_path / "letters-to-my-lawyer.mbox", letter(1))
+    batch = start_plan_in_place(alice, path)
+    path.unlink()
+    assert work_until_settled(batch).state == "failed"
+    page = operator.get(f"{reverse('admin:jobs_job_changelist')}?state__exact=dead").content.decode()
+    assert "The file is no longer there. Choose it again." in page
+    assert "lawyer" not in page
 
 
 def test_accounts(operator: Client, alice: User) -> None:
