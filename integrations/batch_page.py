@@ -50,7 +50,8 @@ class Line:
 def line(item: PlanItem, **more: Any) -> Line:
     """From whatever the plan knows of this person, message or damaged entry."""
     data = item.data
-    what = data.get("name") or data.get("subject") or data.get("problem") or "(no subject)"
+    unnamed = "Erased" if "erased" in data else "(no subject)"
+    what = data.get("name") or data.get("subject") or data.get("problem") or unnamed
     said = ""
     if item.outcome == PlanItem.Outcome.UPDATE:
         said = ", ".join(data.get("adds", []))

@@ -15,6 +15,7 @@ from django.db.models import Q
 
 from contacts.creating import write_people
 from contacts.derived import refresh_after_batch
+from contacts.erased import Erased
 from contacts.models import Contact, OwnAddress, Suppression
 from integrations.models import Provenance, RawEvent, SourceFile
 from integrations.people import FIRST_SEQ
@@ -215,10 +216,21 @@ def finish(batch: Batch) -> None:
         batch.totals = {**batch.totals, "result": counted(batch)}
         batch.save(update_fields=["totals"])
     file = source_file(batch)
-    if batch.state == Batch.State.DONE and sources[file.kind].whole:
+    if batch.state == Batch.State.DONE and sources[file.kind].whole and not names_erased(batch, file):
         keep_word_for_word(batch, file)
     if batch.state != Batch.State.FAILED:
         forget_file(file)
+
+
+def names_erased(batch: Batch, file: SourceFile) -> bool:
+    """Whether the file is also about somebody who was erased, and so must not be kept as it was."""
+    if not Erased(batch.user_id):
+        return False
+    left_out = PlanItem.objects.for_user(batch.user_id).filter(batch=batch, reason=Suppression.ERASED)
+    bare = RawEvent.objects.for_user(batch.user_id).filter(
+        source=file.source, verdict=RawEvent.KEPT, payload=None
+    )
+    return left_out.exists() or bare.exists()
 
 
 def keep_word_for_word(batch: Batch, file: SourceFile) -> None:

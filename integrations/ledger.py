@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from contacts.erased import Erased
 from integrations.models import RawEvent, SourceFile
 from jobs.models import Batch, PlanItem
 
@@ -67,6 +68,9 @@ def lines_about(user_id: UUID, wanted: str) -> list[PlanItem]:
     key = wanted.strip().strip("<>")
     lines = PlanItem.objects.for_user(user_id).filter(seq__lt=1_000_000_000)
     rows = lines.filter(external_id=key) | lines.filter(data__from=key.lower())
+    if erased := Erased(user_id):
+        rows |= lines.filter(external_id=erased.digest("item", key))
+        rows |= lines.filter(data__erased=erased.digest("email", key.lower()))
     return list(rows.select_related("batch").order_by("batch__created_at", "seq")[:200])
 
 

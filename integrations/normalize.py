@@ -9,9 +9,11 @@ from uuid import UUID
 import structlog
 
 from contacts.drafts import EventDraft, InteractionDraft
+from contacts.erased import Erased
 from contacts.recording import record, record_events
 from integrations.models import Provenance, RawEvent
 from integrations.plan import batch_of, me_of, source_file
+from integrations.sifting import Sifted, sift
 from integrations.sources import Draft, Me, Source, sources
 from jobs.models import Batch
 from jobs.queue import handles
@@ -30,6 +32,10 @@ class Reading:
     failed: dict[UUID, tuple[str, str]] = field(default_factory=dict)
     """raw event → (code, sentence)."""
     known: list[UUID] = field(default_factory=list)
+    bare: list[UUID] = field(default_factory=list)
+    """Those that name somebody who was erased: what is left of them is kept, and not how they came."""
+    erased: list[UUID] = field(default_factory=list)
+    """Those of somebody who was erased."""
 
 
 def read_raw_events(context: JobContext) -> Reading:
@@ -38,10 +44,11 @@ def read_raw_events(context: JobContext) -> Reading:
         batch = batch_of(context)
         file = source_file(batch)
         rows = list(raw_events(batch, file.source, context.payload["first"], context.payload["last"]))
+        erased = Erased(context.user_id)
     reading, me = Reading(), me_of(batch)
     for raw in rows:
         if raw.verdict == RawEvent.PENDING:
-            read_one(reading, raw, sources[file.kind], me)
+            read_one(reading, raw, sources[file.kind], me, erased)
         else:
             reading.known.append(raw.pk)
     return reading
@@ -55,7 +62,7 @@ def raw_events(batch: Batch, source: str, first: int, last: int) -> Iterable[Raw
     )
 
 
-def read_one(reading: Reading, raw: RawEvent, source: Source, me: Me) -> None:
+def read_one(reading: Reading, raw: RawEvent, source: Source, me: Me, erased: Erased) -> None:
     try:
         draft = source.draft(raw.content, raw.kind, me)
     except ValueError as error:
@@ -67,6 +74,12 @@ def read_one(reading: Reading, raw: RawEvent, source: Source, me: Me) -> None:
         if isinstance(draft, InteractionDraft):
             # The plan decides which message this is: an identifier may have been used for two.
             draft.source_key = raw.external_id
+        sifted = sift(draft, erased, me.own)
+        if sifted == Sifted.WHOLE:
+            reading.erased.append(raw.pk)
+            return
+        if sifted == Sifted.PART:
+            reading.bare.append(raw.pk)
         reading.drafts[raw.pk] = draft
 
 
@@ -85,7 +98,8 @@ def normalize(context: JobContext) -> None:
     created = sum(done.created for done in recorded)
     if created:
         note(batch.user_id, "interaction.added", on=batch, batch_id=batch.pk, count=created)
-    context.step(len(reading.drafts) + len(reading.failed) + len(reading.known))
+    done = len(reading.drafts) + len(reading.failed) + len(reading.known) + len(reading.erased)
+    context.step(done)
 
 
 def vouch(batch: Batch, interaction_of: dict[UUID, UUID], others: Sequence[UUID]) -> None:
@@ -102,5 +116,7 @@ def vouch(batch: Batch, interaction_of: dict[UUID, UUID], others: Sequence[UUID]
 def settle(batch: Batch, reading: Reading) -> None:
     rows = RawEvent.objects.for_user(batch.user_id)
     rows.filter(pk__in=list(reading.drafts)).update(verdict=RawEvent.KEPT)
+    rows.filter(pk__in=reading.bare).update(payload=None)
+    rows.filter(pk__in=reading.erased).update(payload=None, verdict="skipped:erased")
     for raw_id, (code, sentence) in reading.failed.items():
         rows.filter(pk=raw_id).update(verdict=f"failed:{code}", reason=sentence)

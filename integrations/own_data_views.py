@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.core.files.storage import default_storage
-from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase
+from django.http import FileResponse, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -73,8 +73,8 @@ def download(request: AuthedRequest, pk: UUID) -> HttpResponseBase:
 def sent(request: AuthedRequest, made: Export) -> HttpResponseBase:
     try:
         stream = default_storage.open(made.stored_as)
-    except FileNotFoundError as error:
-        raise Http404 from error
+    except FileNotFoundError:
+        return go_to(request, reverse("settings:own_data"), "The file is gone. Export everything once more.")
     name = f"omnicrm-{made.created_at:%Y-%m-%d}.zip"
     return FileResponse(stream, as_attachment=True, filename=name, content_type="application/zip")
 

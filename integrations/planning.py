@@ -13,12 +13,15 @@ import structlog
 from django.db import connection
 
 from contacts.drafts import EventDraft, InteractionDraft, Mention, PersonDraft
+from contacts.erased import Erased
 from contacts.matching import normalize_email
+from contacts.models import Suppression
 from integrations import deciding
 from integrations.mail.bulk import is_role_address
 from integrations.models import SourceFile
 from integrations.plan import Refused, batch_of, me_of, open_file, source_file
 from integrations.said import say
+from integrations.sifting import Sifted, address_in, sift
 from integrations.sources import Draft, Entry, Me, Source, draft_id, sources
 from jobs.models import Batch, PlanItem
 from jobs.queue import Again, GiveUp, handles
@@ -48,6 +51,7 @@ def read_chunk(context: JobContext) -> Chunk:
     with acting_as(context.user_id):
         batch = batch_of(context)
         file = source_file(batch)
+        erased = Erased(context.user_id)
     chunk = Chunk(resume=context.checkpoint.get("resume", 0), position=context.checkpoint.get("position", 0))
     source, me, began = sources[file.kind], me_of(batch), time.monotonic()
     try:
@@ -57,7 +61,7 @@ def read_chunk(context: JobContext) -> Chunk:
     with stream:
         entries = source.read(stream, chunk.resume, chunk.position, me)
         for entry in islice(entries, CHUNK_ENTRIES):
-            chunk.items.append(plan_item(batch, source, entry, me))
+            chunk.items.append(plan_item(batch, source, entry, me, erased))
             chunk.resume, chunk.position = entry.resume, entry.position
             if time.monotonic() - began > CHUNK_SECONDS:
                 break
@@ -118,7 +122,7 @@ def plan_hash(batch: Batch, file: SourceFile) -> str:
     return hashlib.sha256(json.dumps(bound, sort_keys=True).encode()).hexdigest()
 
 
-def plan_item(batch: Batch, source: Source, entry: Entry, me: Me) -> PlanItem:
+def plan_item(batch: Batch, source: Source, entry: Entry, me: Me, erased: Erased) -> PlanItem:
     """The line for one entry: to be created, until `deciding` knows better; or why it cannot be read."""
     item = PlanItem(user_id=batch.user_id, batch=batch, seq=entry.position, kind=entry.kind, outcome="create")
     if entry.problem:
@@ -134,11 +138,22 @@ def plan_item(batch: Batch, source: Source, entry: Entry, me: Me) -> PlanItem:
             item, f"bad:{entry.position}", "reader_error", f"Our reader failed ({type(error).__name__})."
         )
     item.external_id = draft_id(draft, entry.payload)
+    theirs = erased and address_in(draft, erased)
+    if sift(draft, erased, me.own) == Sifted.WHOLE and theirs:
+        return silent(item, erased, theirs)
     item.data = line_data(draft)
     if isinstance(draft, PersonDraft):
         say(item, draft)
     if isinstance(draft, InteractionDraft) and draft.leave_out:
         item.outcome, item.reason = "skip", draft.leave_out
+    return item
+
+
+def silent(item: PlanItem, erased: Erased, theirs: tuple[str, str]) -> PlanItem:
+    """A line about somebody who was erased: it answers whoever asks for its id or their address, and says nothing."""
+    item.outcome, item.reason = "skip", Suppression.ERASED
+    item.external_id = erased.digest("item", item.external_id)
+    item.data = {"erased": erased.digest(*theirs)}
     return item
 
 

@@ -27,7 +27,10 @@ REASONS = {
     "deleted": Reason(
         "Deleted by you", "You deleted this person. To have them back, undo that deletion on its page."
     ),
-    "erased": Reason("Erased", "You had this erased for good."),
+    "erased": Reason(
+        "Erased",
+        "You erased this person for good, so nothing of them comes in. “Your data” lists what stays away.",
+    ),
     "ignored": Reason("Ignored address", "You said that this address or domain should be ignored."),
     "spam": Reason("Spam", "Your mail program had filed it under spam."),
     "trash": Reason("In the bin", "You had thrown it away."),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from integrations import batch_views, letters, own_data_views, views
+from integrations import batch_views, erase_views, letters, own_data_views, views
 
 app_name = "integrations"
 urlpatterns = [
@@ -18,8 +18,12 @@ settings_patterns = [
     path("export/", own_data_views.export, name="export"),
     path("exports/<uuid:pk>/", own_data_views.download, name="download"),
     path("exports/<uuid:pk>/delete/", own_data_views.delete_export, name="delete_export"),
+    path("ignored/", erase_views.ignored, name="ignored"),
+    path("ignored/<uuid:pk>/let-in/", erase_views.let_in, name="let_in"),
     path("leave/", own_data_views.leave, name="leave"),
 ]
+
+erase_patterns = [path("<str:slug>/erase/", erase_views.erase_contact, name="contact")]
 
 batch_patterns = [
     path("", batch_views.batch_list, name="list"),

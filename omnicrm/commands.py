@@ -143,3 +143,11 @@ def user_by_email(email: str) -> User:
         return User.objects.get_by_natural_key(email)
     except User.DoesNotExist:
         refuse(f"There is no user {email}. Make one with: manage.py create_user {email}", BAD_ARGUMENTS)
+
+
+def asked(question: str) -> str:
+    """What somebody types; nothing where nobody can be asked."""
+    try:
+        return input(question).strip().lower()
+    except EOFError:
+        return ""

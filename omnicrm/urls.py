@@ -3,12 +3,13 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from integrations.urls import batch_patterns, settings_patterns
+from integrations.urls import batch_patterns, erase_patterns, settings_patterns
 from omnicrm import activity, problems, views
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("contacts/", include("contacts.urls")),
+    path("contacts/", include((erase_patterns, "erasing"))),
     path("import/", include("integrations.urls")),
     path("batches/", include((batch_patterns, "batches"))),
     path("jobs/", include("jobs.urls")),

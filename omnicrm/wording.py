@@ -42,6 +42,7 @@ WHAT = {
         {
             "contact.created": "A person was added",
             "contact.deleted": "A person was deleted",
+            "contact.erased": "A person was erased",
             "contact.edited": "A person was edited",
             "contact.updated": "An import added to a person",
             "identity.added": "An address or number was added",
@@ -54,6 +55,7 @@ WHAT = {
             "note.added": "A note was added",
             "note.deleted": "A note was deleted",
             "note.edited": "A note was edited",
+            "suppression.lifted": "Something may come in again",
             "task.added": "A task was added",
             "task.deleted": "A task was deleted",
             "task.done": "A task was done",

@@ -30,6 +30,7 @@ from contacts.models import (
     SearchText,
     Suggestion,
     Suppression,
+    SuppressionKey,
     Tag,
     Task,
 )
@@ -202,6 +203,12 @@ def make_suppression(user: User, **fields: Any) -> Suppression:
     return saved(Suppression(user=user, **given | fields))
 
 
+def make_suppression_key(user: User, **fields: Any) -> SuppressionKey:
+    with acting_as(user.pk):
+        SuppressionKey.objects.for_user(user).all().delete()  # a user has one
+    return saved(SuppressionKey(user=user, **{"secret": b"s" * 32} | fields))
+
+
 # --- integrations, and the foundation
 
 
@@ -273,6 +280,7 @@ FACTORIES: dict[type[OwnedModel], Callable[..., Any]] = {
     SourceFile: make_source_file,
     Suggestion: make_suggestion,
     Suppression: make_suppression,
+    SuppressionKey: make_suppression_key,
     Tag: make_tag,
     Task: make_task,
 }

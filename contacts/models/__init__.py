@@ -1,7 +1,7 @@
 """The domain: people, what was said and when, and what a person made of it."""
 
 from contacts.models.history import CalendarEvent, Interaction, Participant
-from contacts.models.keeping import Suggestion, Suppression
+from contacts.models.keeping import Suggestion, Suppression, SuppressionKey
 from contacts.models.people import (
     Company,
     Contact,
@@ -28,6 +28,7 @@ __all__ = [
     "SearchText",
     "Suggestion",
     "Suppression",
+    "SuppressionKey",
     "Tag",
     "Task",
 ]

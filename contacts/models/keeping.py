@@ -5,8 +5,9 @@ from __future__ import annotations
 from django.db import models
 
 from contacts.models.people import BatchMade, batch_index, made_by_batch
-from omnicrm.owned import OwnedManager
+from omnicrm.owned import OwnedManager, OwnedModel
 from omnicrm.rowsecurity import RowSecurity, owner_key
+from omnicrm.sealed import SealedField
 
 
 class Suppression(BatchMade):
@@ -17,8 +18,9 @@ class Suppression(BatchMade):
         ADDRESS = "address"
         DOMAIN = "domain"
 
-    DELETED, IGNORED, UNDONE = "deleted", "ignored", "undone"
-    """Reasons: a person who was deleted is not made again; what is ignored is not imported at all."""
+    DELETED, IGNORED, UNDONE, ERASED = "deleted", "ignored", "undone", "erased"
+    """Reasons: a person who was deleted is not made again; what is ignored is not imported at all; of a person who was
+    erased nothing comes back, and `key` is a digest that says nothing (contacts.erased)."""
 
     scope = models.CharField(max_length=10, choices=Scope)
     key = models.CharField(max_length=300)
@@ -38,6 +40,20 @@ class Suppression(BatchMade):
             *made_by_batch("contacts_suppression"),
         ]
         indexes = [batch_index("contacts_suppression")]
+
+
+class SuppressionKey(OwnedModel):
+    """What the digests of erased addresses are made with, so that nobody can try addresses until one fits."""
+
+    secret = SealedField()
+
+    objects = OwnedManager["SuppressionKey"]()
+
+    class Meta(OwnedModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["user"], name="contacts_suppressionkey_once"),
+            RowSecurity(name="contacts_suppressionkey_owner"),
+        ]
 
 
 class Suggestion(BatchMade):

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from integrations.archive import bringing
@@ -73,7 +74,7 @@ def export(context: JobContext) -> None:
     made.save(force_insert=True)
     rows = sum(archive.rows.values())
     note(context.user_id, "export.made", on=made, rows=rows, content_hash=archive.content_hash)
-    enqueue("purge", context.user_id, run_at=made.expires_at, export=str(made.pk))
+    enqueue("purge", context.user_id, run_at=made.expires_at)
     context.progress(f"Wrote {rows:,} rows")
 
 
@@ -85,8 +86,8 @@ def forget(export: Export) -> None:
 
 @handles("purge", queue="bulk")
 def purge(context: JobContext) -> None:
-    """Forget an export whose time is over; it may be gone by now."""
-    for expired in Export.objects.for_user(context.user_id).filter(pk=context.payload["export"]):
+    """Forget the exports whose time is over."""
+    for expired in Export.objects.for_user(context.user_id).filter(expires_at__lte=Now()):
         forget(expired)
 
 

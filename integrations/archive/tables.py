@@ -35,6 +35,7 @@ HELD: dict[str, tuple[str, ...]] = {
     "contacts.Note": (),
     "contacts.Task": (),
     "contacts.Suggestion": ("evidence",),
+    "contacts.SuppressionKey": (),
     "contacts.Suppression": (),
     "integrations.RawEvent": (),
     "integrations.Provenance": (),

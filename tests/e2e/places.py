@@ -24,6 +24,7 @@ from tests.factories import (
     make_participant,
     make_plan_item,
     make_source_file,
+    make_suppression,
     make_tag,
     make_task,
 )
@@ -47,7 +48,16 @@ OUTSIDE = [
 ]
 """Pages for somebody who has not signed in."""
 
-EMPTY = ["/", "/settings/", "/contacts/", "/import/", "/import/why/?q=ada@example.com", "/batches/", "/jobs/"]
+EMPTY = [
+    "/",
+    "/settings/",
+    "/settings/ignored/",
+    "/contacts/",
+    "/import/",
+    "/import/why/?q=ada@example.com",
+    "/batches/",
+    "/jobs/",
+]
 """Pages that look different as long as there is nothing to show."""
 
 
@@ -66,6 +76,8 @@ def fill(alice: User) -> list[str]:
         make_job(alice, kind="normalize", state=state, progress="Read 120 of 400 messages", **held)
     make_job(alice, kind="file_import", state="dead", error=LONG, batch=batches["failed"])
     make_export(alice)
+    for reason, key in (("erased", f"email:{'0' * 64}"), ("deleted", ADDRESS), ("ignored", LONG)):
+        make_suppression(alice, scope="domain" if reason == "ignored" else "address", key=key, reason=reason)
     return [
         "/settings/leave/",  # while the password is fresh
         "/",
@@ -83,6 +95,9 @@ def fill(alice: User) -> list[str]:
         f"/contacts/ada/notes/{note.pk}/",
         "/contacts/ada/edit/",
         "/contacts/ada/delete/",
+        "/contacts/ada/erase/",
+        "/settings/ignored/",
+        "/settings/ignored/?page=9",
         "/import/",
         "/import/why/",
         f"/import/why/?q={ADDRESS}",

@@ -12,6 +12,7 @@ from django.apps import apps
 from django.contrib.postgres.fields import ArrayField
 from django.db import connection, models
 
+from contacts.models import Suppression
 from jobs.models import Batch, Job
 from omnicrm.acting import acting_as
 from omnicrm.models import User
@@ -29,6 +30,7 @@ STEERING = {"kind", "verdict", "object_type", "action", "source"}
 STATES: dict[type[OwnedModel], dict[str, Any]] = {
     Batch: {"kind": "file_import", "state": "done"},
     Job: {"kind": "noop", "state": "dead"},
+    Suppression: {"scope": "address"},
 }
 """So that every page of the row has something to show."""
 

@@ -16,7 +16,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from contacts.models import Contact, ContactIdentity, Interaction, Note, Task
+from contacts.models import Contact, ContactIdentity, Interaction, Note, Suppression, Task
 from integrations.models import Export
 from jobs.models import Batch, Job
 from omnicrm.models import User
@@ -34,6 +34,7 @@ PARAMETERS: dict[str, tuple[type[models.Model], str]] = {
     "/import/letters/<pk>": (Interaction, "pk"),
     "/jobs/<pk>": (Job, "pk"),
     "/settings/exports/<pk>": (Export, "pk"),
+    "/settings/ignored/<pk>": (Suppression, "pk"),
 }
 """What fills a parameter, by the path that leads to it: a model and the column of its row."""
 

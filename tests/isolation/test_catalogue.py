@@ -262,6 +262,7 @@ SEARCH = {
 BLIND = {
     "omnicrm_link_event()": "Chains the event that is being added, for its owner alone; cannot be called.",
     "jobs_reseal_log(uuid,jsonb,jsonb)": "Exchanges sealed values; as the owner, who is bound by the policies.",
+    "jobs_forget_changes(uuid[],uuid[])": "Takes lines out of the log of changes of whoever is asking, and of nobody else.",
     "omnicrm_fresh_statistics(text)": "Only asks the planner to count again; as the owner, who is bound by the policies.",
 }
 """Those that run as the owner of the tables, and why they show and change nothing."""

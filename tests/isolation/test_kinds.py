@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, transaction
+from pytest_django import Settings
 
 from jobs.models import Batch, Job
 from jobs.queue import enqueue, handlers
@@ -25,6 +28,16 @@ KINDS: dict[str, Asked] = {
     "undo": lambda rows: {"batch_id": str(rows[Batch].pk)},
 }
 """What a job of each kind is asked to do, with every id that it takes."""
+
+OF_THEIR_OWNER: dict[str, dict[str, str]] = {
+    "bring_in": {"upload": str(uuid4())},
+    "erase": {},
+    "export": {},
+    "purge": {},
+}
+"""What jobs are asked that name no row: they are about all that their owner has, or a file in their owner's folder."""
+
+NAMING = sorted(handlers.keys() - OF_THEIR_OWNER.keys())
 
 WRITTEN_BY_THE_RUNNER = {"jobs_job", "jobs_jobevent", "omnicrm_event", "omnicrm_eventlink"}
 
@@ -61,7 +74,7 @@ def test_a_job_cannot_belong_to_a_strangers_batch(world: World, kind: str) -> No
         enqueue(kind, world.charlie, **asked(kind)(world.hers))
 
 
-@pytest.mark.parametrize("kind", sorted(handlers))
+@pytest.mark.parametrize("kind", NAMING)
 @pytest.mark.parametrize("layer", ["keys", "policies"])
 def test_a_strangers_rows_are_not_found(without: Without, kind: str, layer: str) -> None:
     """Where the keys do not refuse the job, the handler finds nothing; with and without the policies."""
@@ -73,11 +86,25 @@ def test_the_owners_own_rows_are_found(world: World) -> None:
     """So that the census above is not about jobs that find nothing whoever asks."""
     with acting_as(world.alice.pk):
         Job.objects.for_user(world.alice).delete()
-    for kind in sorted(handlers):
+    for kind in NAMING:
         enqueue(kind, world.alice, **asked(kind)(world.hers))
         done = run_one(None, "census", user=world.alice)
         assert done is not None
         assert (done.kind, done.error_code != "not_found") == (kind, True)
+
+
+@pytest.mark.parametrize("kind", sorted(OF_THEIR_OWNER))
+def test_a_job_about_all_that_somebody_has_touches_nobody_else(
+    world: World, kind: str, settings: Settings, tmp_path: Path
+) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    with acting_as(world.charlie.pk):
+        Job.objects.for_user(world.charlie).delete()
+    hers = digest(world.alice)
+    enqueue(kind, world.charlie, **OF_THEIR_OWNER[kind])
+    done = run_one(None, "census", user=world.charlie)
+    assert done is not None
+    assert (done.kind, digest(world.alice)) == (kind, hers)
 
 
 def test_a_new_kind_fails_with_what_to_do() -> None:

@@ -98,6 +98,7 @@ def test_an_export_from_the_click_to_the_end_of_its_time(trusted: Client, alice:
         assert purge.run_at == made.expires_at
         assert timedelta(hours=23) < made.expires_at - timezone.now() < timedelta(hours=25)
         Job.objects.for_user(alice).filter(pk=purge.pk).update(run_at=timezone.now())
+        Export.objects.for_user(alice).filter(pk=made.pk).update(expires_at=timezone.now())
     assert [job.kind for job in work()] == ["purge"]
     assert (of(alice, Export), files(media)) == ([], [])
     assert trusted.get(f"/settings/exports/{made.pk}/").status_code == 404
@@ -130,7 +131,8 @@ def test_an_export_is_its_owners_alone(trusted: Client, alice: User, stranger: C
 def test_an_expired_export_is_not_shown(trusted: Client, alice: User) -> None:
     made = make_export(alice, expires_at=timezone.now() - timedelta(seconds=1))
     assert str(made.pk) not in trusted.get(PAGE).content.decode()
-    assert trusted.get(f"/settings/exports/{made.pk}/").status_code == 404
+    assert trusted.get(f"/settings/exports/{made.pk}/")["Location"] == PAGE
+    assert "The file is gone. Export everything once more." in trusted.get(PAGE).content.decode()
 
 
 def test_an_export_that_fails_leaves_nothing(

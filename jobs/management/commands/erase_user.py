@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from jobs.erasing import erase
-from omnicrm.commands import JsonCommand, Result, refuse, user_by_email
+from omnicrm.commands import JsonCommand, Result, asked, refuse, user_by_email
 from omnicrm.models import User
 
 
@@ -40,11 +40,3 @@ def numbered(text: str) -> User | None:
         return User.objects.filter(pk=UUID(text)).first()
     except ValueError:
         return None
-
-
-def asked(question: str) -> str:
-    """What somebody types; nothing where nobody can be asked."""
-    try:
-        return input(question).strip().lower()
-    except EOFError:
-        return ""
