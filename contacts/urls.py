@@ -8,6 +8,7 @@ app_name = "contacts"
 urlpatterns = [
     path("", views.contact_list, name="list"),
     path("add/", views.contact_add, name="add"),
+    path("export/", views.contact_export, name="export"),
     path("delete/", views.contact_delete_many, name="delete_many"),
     path("<str:slug>/", views.contact_detail, name="detail"),
     path("<str:slug>/edit/", views.contact_edit, name="edit"),

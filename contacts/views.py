@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from django.http import HttpResponse
+from allauth.account.decorators import reauthentication_required
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -16,9 +17,12 @@ from contacts import editing, listing, timeline
 from contacts.forms import ContactForm, IdentityForm, NewContactForm, NoteForm, TaskForm
 from contacts.models import Contact, ContactIdentity, ContactSlug, Interaction, Participant, Tag, Task
 from contacts.quoting import passages
+from contacts.table import table
 from jobs.models import Batch
+from omnicrm.events import note
 from omnicrm.http import AuthedRequest, wants_fragment
 from omnicrm.owned import owned_or_404
+from omnicrm.ratelimits import limited
 from omnicrm.toasts import go_to
 
 MOST_TAGS = 200
@@ -43,6 +47,18 @@ def contact_list(request: AuthedRequest) -> HttpResponse:
         return render(request, "contacts/list.html#rows", context)
     tags = Tag.objects.for_user(request.user).order_by("name")[:MOST_TAGS]
     return render(request, "contacts/list.html", context | {"tags": tags, "stages": Contact.Stage.choices})
+
+
+@require_POST
+@limited("export")
+@reauthentication_required  # type: ignore[untyped-decorator]
+def contact_export(request: AuthedRequest) -> StreamingHttpResponse:
+    """The people of the list that the address describes, as a table to download."""
+    people = listing.read_list(request, request.user)
+    note(request.user.pk, "export.made", what="people", filtered=people.is_filtered)
+    answer = StreamingHttpResponse(table(people), content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="contacts-{timezone.localdate():%Y-%m-%d}.csv"'
+    return answer
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

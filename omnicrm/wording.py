@@ -68,7 +68,7 @@ WHAT = {
             "backup.made": "A backup of everything was made, sealed",
             "backup.restored": "Everything was restored from a backup",
             "export.brought_in": "An export was brought in",
-            "export.made": "All data was exported",
+            "export.made": "Data was exported",
             "keys.changed": "What is sealed was sealed anew with another key",
             "operator.changed": "An operator changed {where}",
             "operator.listed": "An operator looked at a list with {where}",

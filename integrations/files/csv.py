@@ -32,6 +32,7 @@ _SINGLE = {
     "title": "title", "id": "external_id", "birthday": "",
 }  # fmt: skip
 """Fields of which a person has one, and the attributes that take them as they are."""
+_GUARDED = re.compile(r"'+[=+\-@\t\r＝＋－＠]")
 _PAIRED = re.compile(r"(.+ \d+) - (?:Value|Formatted)$", re.IGNORECASE)
 
 _TOO_MANY = "Only the first {:,} rows were read. Split the file to import the rest."
@@ -210,7 +211,7 @@ def _lenient(line: str, delimiter: str) -> list[str]:
 def _unguarded(cells: list[str]) -> list[str]:
     """Undo what spreadsheets and our own export do to keep a value from being a formula: `'+49`, `="0123"`."""
     for index, cell in enumerate(cells):
-        if cell[:1] == "'" and cell[1:2] in ("=", "+", "-", "@"):
+        if cell[:1] == "'" and _GUARDED.match(cell):
             cells[index] = cell[1:]
         elif cell[:2] == '="' and cell[-1] == '"' and len(cell) > 2:
             cells[index] = cell[2:-1]
@@ -306,13 +307,18 @@ def _addresses(cell: str) -> list[str] | None:
 
 
 def _several(cell: str) -> list[str]:
-    values = [value.strip()[:MAX_TEXT] for value in re.split(r":::|[;\n]", cell)]
+    values = [value.strip()[:MAX_TEXT] for value in _apart(cell, r"[;\n]")]
     return [value for value in values if value.lower() not in _NOTHING]
+
+
+def _apart(cell: str, marks: str) -> list[str]:
+    """Return the values in a cell. Google and our own export write ::: between them; then other marks are part of them."""
+    return cell.split(":::") if ":::" in cell else re.split(marks, cell)
 
 
 def _tags(cell: str) -> list[str]:
     """Return the labels in a cell; Google marks the groups of its own, such as “* myContacts”, with a star."""
-    values = re.split(r":::|[;,\n]", cell[:MAX_TEXT])
+    values = _apart(cell[:MAX_TEXT], r"[;,\n]")
     return [tag for value in values if (tag := value.strip()) and not tag.startswith("* ")]
 
 
