@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from contacts.models import Contact, Suppression
 from integrations.erasing import Busy, erase_person, reach
+from integrations.traces import trace
 from omnicrm.events import note
 from omnicrm.http import AuthedRequest, page_number
 from omnicrm.owned import OwnedQuerySet, owned_or_404
@@ -31,7 +32,7 @@ def erase_contact(request: AuthedRequest, slug: str) -> HttpResponse:
             refusal = str(busy)
         else:
             return go_to(request, reverse("contacts:list"), f"{contact} is erased.")
-    context = {"contact": contact, "reach": reach(contact), "refusal": refusal}
+    context = {"contact": contact, "reach": reach(trace(request.user, contact)), "refusal": refusal}
     return render(request, "contacts/erase.html", context, status=409 if refusal else 200)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -46,6 +47,8 @@ from omnicrm.models import User
 
 AT_WORK = (Batch.State.PLANNING, Batch.State.APPROVED, Batch.State.RUNNING, Batch.State.UNDOING)
 GONE = "skipped:erased"
+SAID = ["subject", "text", "visible_text"]
+SHOWN = ["title", "description", "location"]
 CHUNK = 500
 
 
@@ -64,11 +67,10 @@ class Reach:
     tasks: int
 
 
-def reach(contact: Contact) -> Reach:
-    found = trace(contact.user, contact)
-    rows = Note.objects.for_user(contact.user_id).filter(contact=contact)
-    tasks = Task.objects.for_user(contact.user_id).filter(contact=contact)
-    return Reach(len(found.identities), len(found.theirs), len(found.shared), rows.count(), tasks.count())
+def reach(found: Trace) -> Reach:
+    notes = Note.objects.for_user(found.user).filter(contact__in=found.contacts)
+    tasks = Task.objects.for_user(found.user).filter(contact__in=found.contacts)
+    return Reach(len(found.identities), len(found.theirs), len(found.shared), notes.count(), tasks.count())
 
 
 @transaction.atomic
@@ -76,11 +78,7 @@ def erase_person(user: User, contact: Contact | None, addresses: Sequence[str] =
     """Erase them now. Raises Busy while an import or an undo is at work. `addresses`: of somebody deleted before."""
     refuse_while_at_work(user)
     found = trace(user, contact, addresses)
-    done = (
-        reach(contact)
-        if contact
-        else Reach(len(found.identities), len(found.theirs), len(found.shared), 0, 0)
-    )
+    done = reach(found)
     secret = erased.remember(
         user.pk, [*found.identities.values(), *(("email", one) for one in addresses if "@" in one)]
     )
@@ -149,7 +147,8 @@ class Letters:
             self.entries |= set(entry.values_list("pk", flat=True))
             return True
         for row in entry:
-            redact(self.found, row, ["title", "description", "location"])
+            if redact(self.found, row, SHOWN):
+                row.save(update_fields=SHOWN)
         return False
 
 
@@ -231,23 +230,29 @@ def forget_rows(found: Trace, entries: set[UUID], companies: set[UUID]) -> None:
 
 def without_them(found: Trace) -> None:
     """What stays does not name them any more; what it quoted may be theirs, so it goes."""
-    for interaction in paged(Interaction.objects.for_user(found.user).filter(pk__in=found.shared)):
-        interaction.text = interaction.visible_text
-        redact(found, interaction, ["subject", "text", "visible_text"])
+    shared = paged(Interaction.objects.for_user(found.user).filter(pk__in=found.shared), CHUNK)
+    while rows := list(islice(shared, CHUNK)):
+        for row in rows:
+            row.text = row.visible_text
+            redact(found, row, SAID)
+        Interaction.unscoped.bulk_update(rows, SAID)
     for file in SourceFile.objects.for_user(found.user):
-        redact(found, file, ["name", "path"])
+        if redact(found, file, ["name", "path"]):
+            file.save(update_fields=["name", "path"])
 
 
 def retitle(found: Trace, logged_in: set[UUID]) -> None:
     """Batches are called as their file, or as whom they deleted, and list by name what an undo kept."""
+    gone = found.contacts | found.identities.keys()
     for batch in Batch.objects.for_user(found.user):
+        before = (batch.title, batch.error, batch.totals, batch.warnings)
         if batch.pk in logged_in and batch.kind == "delete":
             batch.title = "Deleted somebody who was erased since"
-        batch.totals = redacted(
-            named_no_more(batch.totals, found.contacts | found.identities.keys()), found.values
-        )
+        batch.totals = redacted(named_no_more(batch.totals, gone), found.values)
         batch.warnings = redacted(batch.warnings, found.values)
-        redact(found, batch, ["title", "error"], also=["totals", "warnings"])
+        redact(found, batch, ["title", "error"])
+        if before != (batch.title, batch.error, batch.totals, batch.warnings):
+            batch.save(update_fields=["title", "error", "totals", "warnings"])
 
 
 def named_no_more(totals: dict[str, Any], gone: Iterable[UUID]) -> dict[str, Any]:
@@ -259,14 +264,12 @@ def named_no_more(totals: dict[str, Any], gone: Iterable[UUID]) -> dict[str, Any
     return totals | {"undo": totals["undo"] | {"kept": kept}}
 
 
-def redact(found: Trace, row: Any, names: Sequence[str], also: Sequence[str] = ()) -> None:
-    """Take what tells them out of these columns of a row, and save it where that changes anything."""
-    before = type(row).objects.for_user(found.user).values(*names, *also).get(pk=row.pk)
-    for name in names:
-        setattr(row, name, erased.without(getattr(row, name), found.values))
-    changed = [name for name in [*names, *also] if getattr(row, name) != before[name]]
-    if changed:
-        row.save(update_fields=changed)
+def redact(found: Trace, row: Any, names: Sequence[str]) -> bool:
+    """Take what tells them out of these texts of a row; whether that changed anything."""
+    before = [getattr(row, name) for name in names]
+    for name, text in zip(names, before, strict=True):
+        setattr(row, name, erased.without(text, found.values))
+    return before != [getattr(row, name) for name in names]
 
 
 def redacted(value: Any, values: Sequence[str]) -> Any:
