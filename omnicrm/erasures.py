@@ -1,7 +1,7 @@
 """Who was erased: a restored backup knows them still, and must not bring them back.
 
-`remember` leaves a mark among the stored files, which nothing but an id and a day is in. A backup writes the marks of
-all who were erased into `erased.json` beside it, so that an older backup in that folder is told of them too.
+The database remembers that an account was erased (`Erasure`), and an older backup of it does not. So a backup writes
+the ids of all who were erased into `erased.json` beside it, and whatever is restored from that folder is told of them.
 """
 
 from __future__ import annotations
@@ -10,24 +10,10 @@ import json
 from pathlib import Path
 from uuid import UUID
 
-from django.core.files.base import ContentFile
-from django.utils import timezone
+from jobs import erasing
+from omnicrm.models import Erasure, User
 
-from omnicrm.models import User
-from omnicrm.rotation import storage
-
-FOLDER, LIST = "erased", "erased.json"
-
-
-def remember(user_id: UUID) -> None:
-    """Call it before the account of this user is deleted; again does no harm."""
-    name = f"{FOLDER}/{user_id}"
-    if not storage().exists(name):
-        storage().save(name, ContentFile(timezone.now().date().isoformat().encode()))
-
-
-def remembered() -> set[UUID]:
-    return {UUID(name) for name in storage().listdir(FOLDER)[1]}
+LIST = "erased.json"
 
 
 def listed(folder: Path) -> set[UUID]:
@@ -37,16 +23,13 @@ def listed(folder: Path) -> set[UUID]:
 
 
 def write_list(folder: Path) -> None:
-    names = sorted(map(str, listed(folder) | remembered()))
-    (folder / LIST).write_text(json.dumps(names, indent=1))
+    erased = set(Erasure.objects.values_list("account", flat=True))
+    (folder / LIST).write_text(json.dumps(sorted(map(str, listed(folder) | erased)), indent=1))
 
 
 def erase_again(folder: Path) -> int:
-    """Delete the accounts that a restored backup has brought back; how many."""
-    gone = listed(folder) | remembered()
-    for user_id in sorted(gone):
-        remember(user_id)
-    back = User.objects.filter(pk__in=gone)
-    count = back.count()
-    back.delete()
-    return count
+    """Erase the accounts that a restored backup has brought back; how many."""
+    back = User.objects.filter(pk__in=listed(folder)).order_by("pk").values_list("pk", flat=True)
+    for user_id in back:
+        erasing.finish(user_id)
+    return len(back)

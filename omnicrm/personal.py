@@ -129,6 +129,10 @@ class PersonalText(models.TextField):  # type: ignore[type-arg]
         """A stored value as it would be kept now. Raises CannotOpen."""
         return anew(stored, where(""), wanted) if isinstance(stored, str) else stored
 
+    def kept(self, plain: Any, where: Place, wanted: bool) -> Any:
+        """Plain text as it goes into the database."""
+        return kept(plain, where(""), wanted) if isinstance(plain, str) else plain
+
     def written(self, value: Any) -> str:
         return str(value)
 
@@ -175,7 +179,12 @@ class PersonalObject(models.JSONField):
         plain = self.opened(model_instance, model_instance.__dict__.get(self.attname))
         if plain is None:
             return None
-        where, wanted = place_of(model_instance, self), self.when(model_instance)
+        return self.kept(plain, place_of(model_instance, self), self.when(model_instance))
+
+    def kept(self, plain: Any, where: Place, wanted: bool) -> Any:
+        """A plain object as it goes into the database."""
+        if not isinstance(plain, dict):
+            return plain
         return StoredObject({key: kept_value(value, where(key), wanted) for key, value in plain.items()})
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:

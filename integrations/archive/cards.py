@@ -23,7 +23,7 @@ def card(contact: Contact) -> Iterator[str]:
     yield f"N:{escaped(contact.family_name)};{escaped(contact.given_name)};;;"
     for identity in sorted(contact.identities.all(), key=lambda row: row.pk):
         name = {"email": "EMAIL", "phone": "TEL"}.get(identity.kind, "IMPP")
-        yield f"{name}:{escaped(identity.value)}"
+        yield f"{name}:{escaped(identity.readable)}"
     if contact.company:
         yield f"ORG:{escaped(contact.company.name)}"
     if contact.job_title:

@@ -15,6 +15,7 @@ from django.apps import apps
 from django.db import connection, models
 
 from integrations.archive.portable import Ids
+from integrations.archive.private import open_row, seal_row
 from omnicrm import crypto
 from omnicrm.owned import OwnedModel
 from omnicrm.sealed import SealedField, keyring
@@ -50,6 +51,7 @@ LEFT_OUT = {
     "integrations.Export": "A copy of what an archive holds anyway.",
     "jobs.Job": "Work of this installation, which another one neither has nor needs.",
     "jobs.JobEvent": "How work of this installation went.",
+    "omnicrm.EventCheck": "When the record of this installation was last read, and what was found.",
     "omnicrm.EventLink": "Proves that the record of this installation is whole; another one proves its own.",
     "omnicrm.EventAnchor": "Signs the record of this installation with a key that stays with it.",
 }
@@ -146,6 +148,7 @@ class Table:
     def line(self, ids: Ids, row: Row, closed: list[Any]) -> bytes:
         for field, value in zip(self.sealed, closed, strict=True):
             row[str(field.column)] = None if value is None else self.opened(ids, row["id"], field, value)
+        open_row(self.model, UUID(ids.owner), row)
         for column in self.ids:
             row[column] = row[column] and ids.named(row[column])
         for column in self.referring:
@@ -178,6 +181,7 @@ class Table:
                 row[column] = row[column] and ids.known(row[column])
             for column in self.referring:
                 row[column] = row[column] and json.loads(ids.known_in(json.dumps(row[column])))
+            seal_row(self.model, UUID(ids.owner), row)
             for field in self.sealed:
                 row[str(field.column)] = self.closed(ids, row["id"], field, row[str(field.column)])
         except (AttributeError, TypeError, ValueError, KeyError) as error:

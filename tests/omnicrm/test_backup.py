@@ -19,14 +19,15 @@ from django.test import Client
 from contacts import editing
 from contacts.models import Contact
 from integrations.plan import start_plan_in_place
+from jobs import erasing
 from jobs.foreground import work_until_settled
 from jobs.restore import state_hash
-from omnicrm import backup, blind, erasures, keys, personal, restoring, rotation, sealed, sealedfiles
+from omnicrm import backup, blind, keys, personal, restoring, rotation, sealed, sealedfiles
 from omnicrm.acting import acting_as
 from omnicrm.backup import STAMP
 from omnicrm.crypto import Keyring
 from omnicrm.management.commands.backup import held
-from omnicrm.models import Event, User
+from omnicrm.models import Erasure, Event, User
 from omnicrm.sealed import keyring
 from omnicrm.sealedfiles import SealedStorage
 from tests.commands.contract import run
@@ -42,8 +43,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SealedStorage:
     """One that holds nothing of other tests."""
     mine = SealedStorage(location=tmp_path / "media")
-    for place in ("omnicrm.rotation.storage", "omnicrm.erasures.storage"):
-        monkeypatch.setattr(place, lambda: mine)
+    monkeypatch.setattr(rotation, "storage", lambda: mine)
     return mine
 
 
@@ -290,18 +290,13 @@ def test_whoever_was_erased_does_not_come_back(
 ) -> None:
     made = run("backup", str(tmp_path / "kept"))
     gone = charlie.pk
-    erasures.remember(gone)
-    erasures.remember(gone)
-    charlie.delete()
+    erasing.erase(charlie)
     time.sleep(1)
     run("backup", str(tmp_path / "kept"), "--keep", "0")
     fresh()
-    shutil.rmtree(
-        tmp_path / "media"
-    )  # the marks among the files are lost, and the list beside the backups is not
     assert run("restore", made["path"])["erased_again"] == 1
     assert list(User.objects.all()) == [lived]
-    assert erasures.remembered() == {gone}
+    assert Erasure.objects.get().account == gone
 
 
 def test_a_backup_that_fails_leaves_nothing(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from contacts import editing
 from contacts.models import Contact, SearchText
 from integrations.archive import tables
 from integrations.archive.bringing import bring_in
@@ -78,6 +79,42 @@ def test_from_an_account_into_another_and_out_again(rich: User, charlie: User) -
         assert [raw.content for raw in kept(charlie)] == contents(rich)
 
 
+@pytest.mark.parametrize("there", [False, True], ids=["into readable", "into strict"])
+def test_what_is_sealed_is_in_the_clear_in_an_archive_and_sealed_again(
+    alice: User, charlie: User, tmp_path: Path, settings: Any, there: bool
+) -> None:
+    settings.PII_STRICT = True
+    fill(alice, tmp_path)
+    with acting_as(alice.pk):
+        ada = editing.create_contact(alice, name="Ada", addresses=["+44 20 7946 0000"])
+        editing.add_note(alice, contact=ada, text="canary in a note", private=True)
+        batch = editing.delete_contacts(alice, contacts=[ada])
+    first = archive_of(alice)
+    held = entries(first)
+    assert b"+442079460000" in held["data/contacts.ContactIdentity.jsonl"]
+    assert b"canary in a note" in held["data/jobs.BatchItem.jsonl"]
+    assert not any(b"sealed:" in content for content in held.values())
+    settings.PII_STRICT = there
+    brought = bring_in(charlie, io.BytesIO(first))
+    assert (
+        brought.content_hash
+        == manifest_of(first)["content_hash"]
+        == manifest_of(archive_of(charlie))["content_hash"]
+    )
+    with acting_as(charlie.pk), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM contacts_contactidentity WHERE kind = 'phone' AND value ~ '^[A-P]{64}$'"
+        )
+        assert (cursor.fetchone()[0] > 0) is there
+        assert list(Contact.objects.for_user(charlie).filter(display_name="Ada")) == []
+        deletion = Batch.objects.for_user(charlie).get(title=batch.title)
+    take_back(deletion)
+    with acting_as(charlie.pk):
+        ada = Contact.objects.for_user(charlie).get(display_name="Ada")
+        assert (ada.notes.get().text, ada.primary_phone) == ("canary in a note", "+44 20 7946 0000")
+        assert list(Contact.objects.for_user(charlie).matching("+442079460000")) == [ada]
+
+
 def kept(user: User) -> Any:
     return RawEvent.objects.for_user(user).exclude(payload=None).order_by("pk")
 
@@ -118,8 +155,10 @@ def test_back_into_the_account_it_came_from(rich: User, charlie: User) -> None:
     bring_in(again, io.BytesIO(data))
     now = digest(again)
     same = [f"{table.model._meta.db_table}" for table in tables.tables()]
-    for table in set(same) - {"omnicrm_event", "integrations_rawevent", "integrations_sourcefile"}:
+    sealed_anew = {"integrations_rawevent", "jobs_planitem"}
+    for table in set(same) - {"omnicrm_event", "integrations_sourcefile", *sealed_anew}:
         assert now[table] == before[table], table
+    assert manifest_of(archive_of(again))["content_hash"] == manifest_of(data)["content_hash"]
 
 
 def test_the_files_for_other_programs(rich: User) -> None:
