@@ -14,6 +14,7 @@ from django.db import IntegrityError, models, transaction
 
 from contacts.creating import compared
 from contacts.derived import refresh_search
+from contacts.matching import normalize_phone
 from contacts.models import Contact, ContactIdentity
 from jobs import resealing
 from omnicrm import blind
@@ -27,11 +28,13 @@ FIRST = UUID(int=0)
 
 @dataclass
 class Sealing:
-    """How many rows and log entries are kept in another way now, and how many numbers lead to two people."""
+    """How many rows and log entries are kept in another way now, how many numbers lead to two people, and how many
+    people go by a number, which stays readable as their name."""
 
     changed: int = 0
     logs: int = 0
     doubled: int = 0
+    named: int = 0
 
 
 def seal_personal_data() -> Sealing:
@@ -44,6 +47,7 @@ def seal_personal_data() -> Sealing:
         with acting_as(user_id):
             convert_logs(user_id, done)
         refresh_all(user_id)
+        done.named += named_by_number(user_id) if is_strict() else 0
     if not done.doubled:
         blind.remember_strictness(is_strict())
     return done
@@ -99,6 +103,14 @@ def as_the_row_wants(field: Any, columns: dict[str, Any], where: Any) -> Any:
     """Sealed where a row with these columns would be."""
     known = {f.attname: columns[f.column] for f in field.model._meta.concrete_fields if f.column in columns}
     return field.anew(columns[field.column], where, field.when(field.model(**known)))
+
+
+def named_by_number(user_id: UUID) -> int:
+    """People who came without a name, and got their number for one."""
+    with acting_as(user_id):
+        phones = ContactIdentity.objects.for_user(user_id).filter(kind="phone", contact__isnull=False)
+        rows = phones.select_related("contact").iterator(CHUNK)
+        return len({row.contact_id for row in rows if normalize_phone(str(row.contact)) == row.readable})
 
 
 def refresh_all(user_id: UUID) -> None:

@@ -175,18 +175,29 @@ class SealedStorage(Storage):
         was. Raises FileNotFoundError for one that is, or was meanwhile, deleted: it does not come back."""
         with self.open(name) as plain:
             draft = self.inner.save(name + DRAFT, File(SealingReader(plain, name)))  # type: ignore[arg-type]
+        if not self.inner.exists(name):
+            self.inner.delete(draft)
+            raise FileNotFoundError(name)
+        self._replace(name, draft)
+
+    def _replace(self, name: str, draft: str) -> None:
+        """The draft takes the place of the file: at once in a folder; elsewhere one of the two is there at any time."""
         try:
-            if not self.inner.exists(name):
-                raise FileNotFoundError(name)
             Path(self.inner.path(draft)).replace(self.inner.path(name))
-        finally:
+        except NotImplementedError:
+            self.inner.delete(name)
+            with self.inner.open(draft, "rb") as content:
+                self.inner.save(name, content)
             self.inner.delete(draft)
 
     def tidy_up(self, names: Iterable[str]) -> None:
-        """Remove what a `reseal` left that did not reach its end."""
-        for name in names:
-            if name.endswith(DRAFT):
-                self.inner.delete(name)
+        """See to the drafts of a `reseal` that did not reach its end: one whose file is there still is superfluous."""
+        for draft in [name for name in names if name.endswith(DRAFT)]:
+            name = draft.partition(DRAFT)[0]
+            if self.inner.exists(name):
+                self.inner.delete(draft)
+            else:
+                self._replace(name, draft)
 
     def delete(self, name: str) -> None:
         self.inner.delete(name)

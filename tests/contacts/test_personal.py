@@ -317,8 +317,22 @@ def test_the_setting_is_carried_out_there_and_back(alice: User, folder: Path, se
         == "PII_STRICT is on, and what is personal is not all sealed yet. Run: manage.py seal_personal_data"
     )
     # The contact, its number, and the log of what the import added to the contact.
-    assert run("seal_personal_data") == {"exit": 0, "strict": True, "changed": 2, "logs": 1, "doubled": 0}
-    assert run("seal_personal_data") == {"exit": 0, "strict": True, "changed": 0, "logs": 0, "doubled": 0}
+    assert run("seal_personal_data") == {
+        "exit": 0,
+        "strict": True,
+        "changed": 2,
+        "logs": 1,
+        "doubled": 0,
+        "named": 0,
+    }
+    assert run("seal_personal_data") == {
+        "exit": 0,
+        "strict": True,
+        "changed": 0,
+        "logs": 0,
+        "doubled": 0,
+        "named": 0,
+    }
     assert kept_otherwise() == ""
     with acting_as(alice.pk):
         kept = json.dumps(
@@ -333,10 +347,38 @@ def test_the_setting_is_carried_out_there_and_back(alice: User, folder: Path, se
         assert the(alice, "Grace Hopper").birthday == dt.date(1906, 12, 9)
         assert list(rows(alice, Contact).matching("+12025550143")) == [the(alice, "Grace Hopper")]
     settings.PII_STRICT = False
-    assert run("seal_personal_data") == {"exit": 0, "strict": False, "changed": 2, "logs": 1, "doubled": 0}
+    assert run("seal_personal_data") == {
+        "exit": 0,
+        "strict": False,
+        "changed": 2,
+        "logs": 1,
+        "doubled": 0,
+        "named": 0,
+    }
     with acting_as(alice.pk):
         assert (state_hash(alice.pk), stored(SearchText, "text")) == (before, texts)
     assert take_back(batch).totals["undo"]["kept"] == []
+
+
+@pytest.mark.django_db
+def test_who_goes_by_a_number_is_told_of(alice: User, tmp_path: Path, settings: Any) -> None:
+    (tmp_path / "a.vcf").write_text("BEGIN:VCARD\nVERSION:3.0\nTEL:+1 202 555 0143\nEND:VCARD\n")
+    import_file(alice, tmp_path / "a.vcf")
+    settings.PII_STRICT = True
+    assert run("seal_personal_data")["named"] == 1
+
+
+@pytest.mark.django_db
+def test_a_number_that_came_in_twice_is_told_of(alice: User, settings: Any) -> None:
+    """Somebody imported between the change of the setting and the command."""
+    with acting_as(alice.pk):
+        editing.create_contact(alice, name="Ada", addresses=["+44 20 7946 0000"])
+    settings.PII_STRICT = True
+    with acting_as(alice.pk):
+        editing.create_contact(alice, name="Ada again", addresses=["+44 20 7946 0000"])
+    said = run("seal_personal_data")
+    assert (said["exit"], said["doubled"]) == (1, 1)
+    assert kept_otherwise() != ""
 
 
 @pytest.mark.django_db

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import os
 import subprocess
 import sys
@@ -15,7 +16,9 @@ from typing import Any
 import pytest
 from allauth.mfa.models import Authenticator
 from django.apps import apps
+from django.core.files import File
 from django.core.files.base import ContentFile
+from django.core.files.storage import Storage
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
@@ -321,6 +324,60 @@ def test_what_a_killed_rotation_left_of_a_file_goes_away(
     done = rotation.rotate()
     assert (done.damaged, done.left) == (0, 0)
     assert storage.listdir("uploads") == ([], ["a.mbox"])
+
+
+class Remote(Storage):
+    """A storage somewhere else: files have names there, and no place on our disk."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, bytes] = {}
+
+    def _open(self, name: str, mode: str = "rb") -> File[bytes]:
+        return File(io.BytesIO(self.held[name]), name)
+
+    def _save(self, name: str, content: File[Any]) -> str:
+        self.held[name] = content.read()
+        return name
+
+    def delete(self, name: str) -> None:
+        self.held.pop(name, None)
+
+    def exists(self, name: str) -> bool:
+        return name in self.held
+
+    def listdir(self, path: str) -> tuple[list[str], list[str]]:
+        return ([], [name.removeprefix("uploads/") for name in self.held]) if path else (["uploads"], [])
+
+    def size(self, name: str) -> int:
+        return len(self.held[name])
+
+
+def test_files_in_a_storage_without_folders(
+    db: None, old: Keyring, with_keys: RingOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There nothing takes the place of a file at once: killed in between, the draft is the file."""
+    remote = SealedStorage(inner=f"{__name__}.Remote")
+    monkeypatch.setattr(rotation, "storage", lambda: remote)
+    names = [remote.save(f"uploads/{n}.mbox", ContentFile(LETTER)) for n in range(2)]
+    with_keys(rotated(old))
+    real = remote.inner.save
+
+    def killed(name: str, *given: Any) -> str:
+        if name == names[1]:
+            raise KeyboardInterrupt
+        return real(name, *given)
+
+    monkeypatch.setattr(remote.inner, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        rotation.rotate()
+    monkeypatch.setattr(remote.inner, "save", real)
+    assert not remote.exists(names[1])
+    assert rotation.rotate().left == 0
+    with_keys(Keyring({"k9": NEW}))
+    for name in names:
+        with remote.open(name) as file:
+            assert file.read() == LETTER
+    assert sorted(remote.listdir("uploads")[1]) == ["0.mbox", "1.mbox"]
 
 
 def test_a_file_that_is_deleted_meanwhile_does_not_come_back(

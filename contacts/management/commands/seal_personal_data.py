@@ -24,6 +24,8 @@ class Command(JsonCommand):
         said = f"What is personal is {way} now: {result['changed']:,} rows and {result['logs']:,} log entries were changed."
         if result["doubled"]:
             said += f" {result['doubled']:,} numbers have come in twice since the setting changed: look at them in `duplicates`."
+        if result["named"]:
+            said += f" {result['named']:,} people go by their number, which stays readable: give them a name."
         return said
 
     def succeeded(self, result: Result) -> bool:
