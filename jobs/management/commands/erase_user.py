@@ -29,8 +29,8 @@ class Command(JsonCommand):
 
     def words(self, result: Result) -> str:
         return (
-            "Everything of theirs is erased. Backups that were made before still hold it until they expire; "
-            f"after restoring one, erase the account {result['account']} again."
+            "Everything of theirs is erased. Backups that were made before still hold it until they expire; restore "
+            f"erases it again. After restoring by other means, run: manage.py erase_user {result['account']}"
         )
 
 
