@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from django.utils import timezone
 from jobs import endings, queue, shutdown
 from jobs.batches import progress
 from jobs.models import Batch, Job
-from jobs.queue import enqueue
+from jobs.queue import Handler, enqueue
 from jobs.runner import JobContext, run_one
 from omnicrm.acting import acting_as
 from omnicrm.models import Event, User
@@ -217,3 +218,26 @@ def test_only_durable_kinds_wait_for_the_disk(users: list[User], monkeypatch: py
         queue.enqueue(kind, users[0])
         run_one(None, "w")
     assert waits == {"hasty": "off", "outside": "on"}
+
+
+def test_progress_is_told_before_a_long_chunk_ends(
+    users: list[User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the connection that renews the lease, so that the chunk's own transaction may take as long as it does."""
+    seen: list[str] = []
+
+    def tells(ctx: JobContext) -> None:
+        ctx.tell("Read 1 of 2")
+        until = time.monotonic() + 20
+        while time.monotonic() < until and "Read 1 of 2" not in seen:
+            seen.append(
+                Job.objects.for_user(ctx.user_id).values_list("progress", flat=True).get(pk=ctx.job.pk)
+            )
+            time.sleep(0.05)
+
+    monkeypatch.setattr("jobs.runner.TELL_EVERY", 0.0)
+    monkeypatch.setitem(queue.handlers, "tells", Handler("tells", tells, "bulk", None, None, None, False))
+    enqueue("tells", users[0])
+    done = run_one(None, "worker")
+    assert done is not None
+    assert (done.state, seen[-1]) == ("succeeded", "Read 1 of 2")
