@@ -72,7 +72,7 @@ def cells(contact: Contact, fields: Iterable[str]) -> list[Any]:
         contact.given_name,
         contact.family_name,
         "; ".join(row.value for row in identities if row.kind == "email"),
-        several([row.value for row in identities if row.kind == "phone"]),
+        several([row.readable for row in identities if row.kind == "phone"]),
         contact.company.name if contact.company else "",
         contact.job_title,
         contact.get_stage_display(),

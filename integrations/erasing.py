@@ -44,6 +44,7 @@ from integrations.traces import Trace, trace
 from jobs.models import Batch, PlanItem
 from omnicrm.events import note
 from omnicrm.models import User
+from omnicrm.personal import bulk_save
 
 AT_WORK = (Batch.State.PLANNING, Batch.State.APPROVED, Batch.State.RUNNING, Batch.State.UNDOING)
 GONE = "skipped:erased"
@@ -169,7 +170,7 @@ class Plans:
         waiting = {line.batch_id for line in lines}
         for line in lines:
             self.silence(line) if self.is_theirs(line) else self.redact(line)
-        PlanItem.unscoped.bulk_update(lines, ["external_id", "data"], batch_size=CHUNK)
+        bulk_save(lines, ["external_id", "data", "draft"])
         self.forget_suppressions()
         for batch in Batch.objects.for_user(self.found.user).filter(
             pk__in=waiting, state=Batch.State.PLANNED
@@ -189,6 +190,7 @@ class Plans:
         """It answers whoever asks for its id, or for the address, and says nothing."""
         self.keys.add(line.external_id)
         line.external_id = erased.digest(self.secret, "item", line.external_id)
+        line.draft = None
         line.data = {"erased": erased.digest(self.secret, *next(iter(self.found.identities.values())))}
 
     def redact(self, line: PlanItem) -> None:

@@ -69,7 +69,10 @@ def others(emails: Iterable[str], own: Collection[str]) -> bool:
 def address_in(draft: Draft, erased: Erased) -> tuple[str, str] | None:
     """The first address or number of an erased person in a draft, with its kind."""
     if isinstance(draft, PersonDraft):
-        named = [(kind, value) for kind, value, _ in ready(draft).identities]
+        person = ready(draft)
+        named = [("email", email) for email in person.emails] + [
+            ("phone", number) for number in person.phones
+        ]
     elif isinstance(draft, EventDraft):
         people = [draft.organizer, *draft.attendees]
         named = [("email", same_spelling(one.email)) for one in people if one]

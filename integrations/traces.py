@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from contacts.creating import compared
 from contacts.erased import telling
 from contacts.models import CalendarEvent, Contact, ContactIdentity, Interaction, OwnAddress, Participant
 from integrations.archive.pages import paged
@@ -43,9 +44,10 @@ class Trace:
 def trace(user: User, contact: Contact | None, addresses: Iterable[str] = ()) -> Trace:
     found = Trace(user, {contact.pk} if contact else set())
     rows = ContactIdentity.objects.for_user(user)
-    mine = rows.filter(value__in=list(addresses), contact=None)
+    wanted = {compared(user.pk, "email" if "@" in value else "phone", value) for value in addresses}
+    mine = rows.filter(value__in=wanted, contact=None)
     for identity in [*(rows.filter(contact=contact) if contact else []), *mine]:
-        found.identities[identity.pk] = (identity.kind, identity.value)
+        found.identities[identity.pk] = (identity.kind, identity.readable)
     found.contacts |= former_contacts(found)
     found.identities |= former_identities(found)
     found.values = telling(names_of(found, contact))
@@ -70,7 +72,7 @@ def former_identities(found: Trace) -> dict[UUID, tuple[str, str]]:
     )
     rows = ContactIdentity.objects.for_user(found.user).filter(contact=None)
     rows = rows.filter(pk__in=items.values("object_id"))
-    return {row.pk: (row.kind, row.value) for row in rows}
+    return {row.pk: (row.kind, row.readable) for row in rows}
 
 
 def companies_of(found: Trace) -> set[UUID]:
@@ -83,8 +85,8 @@ def companies_of(found: Trace) -> set[UUID]:
 
 def names_of(found: Trace, contact: Contact | None) -> Iterator[str]:
     yield from found.addresses
-    rows = ContactIdentity.objects.for_user(found.user).filter(pk__in=found.identities)
-    yield from rows.values_list("display", flat=True)
+    for identity in ContactIdentity.objects.for_user(found.user).filter(pk__in=found.identities):
+        yield identity.display
     parts = Participant.objects.for_user(found.user).filter(identity__in=found.identities)
     yield from parts.values_list("name", flat=True).distinct()
     if contact:

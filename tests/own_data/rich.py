@@ -77,6 +77,8 @@ def by_hand(user: User) -> None:
     )
     editing.add_note(user, contact=ada, text="Likes poetry.\nAnd “engines”.")
     editing.add_task(user, contact=ada, title="Write back", due_on=dt.date(2026, 2, 1))
+    secret = editing.add_note(user, contact=ada, text="Between us.", private=True)
+    editing.delete_note(user, written=secret)
     gone = editing.create_contact(user, name="Charles Babbage", addresses=["charles@example.org"])
     editing.add_note(user, contact=gone, text="Leaves soon.")
     editing.delete_contacts(user, contacts=[gone])

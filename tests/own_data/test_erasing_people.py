@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from pytest_django import Settings
 
 from contacts import editing
 from contacts.erased import Erased, remember
@@ -58,8 +59,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def filled(alice: User, folder: Path) -> User:
+@pytest.fixture(params=[False, True], ids=["readable", "sealed"])
+def filled(alice: User, folder: Path, request: pytest.FixtureRequest, settings: Settings) -> User:
+    """Once as it is, and once where everything personal is sealed."""
+    settings.PII_STRICT = request.param
     for name in ("mail.mbox", "cards.vcf", "calendar.ics"):
         import_file(alice, folder / name)
     with acting_as(alice.pk), actor("web"):

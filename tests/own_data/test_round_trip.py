@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connection
+from pytest_django import Settings
 
 from contacts import editing
-from contacts.models import Contact, SearchText
+from contacts.models import Contact, Note, SearchText
 from integrations.archive import tables
 from integrations.archive.bringing import bring_in
+from integrations.archive.writing import Archive
 from integrations.files import ics, mbox, vcard
 from integrations.models import RawEvent
 from jobs.models import Batch, Job
@@ -21,6 +24,7 @@ from jobs.undo import preview
 from omnicrm import audit
 from omnicrm.acting import acting_as
 from omnicrm.models import User
+from tests.factories import make_contact, make_note
 from tests.importing import check_derived, take_back
 from tests.isolation.census import OWNED
 from tests.isolation.planting import digest
@@ -51,8 +55,10 @@ def test_tables_come_after_those_they_refer_to() -> None:
                 assert order.index(field.related_model._meta.label) < order.index(table.label)
 
 
-@pytest.fixture
-def rich(alice: User, tmp_path: Path) -> User:
+@pytest.fixture(params=[False, True], ids=["readable", "sealed"])
+def rich(alice: User, tmp_path: Path, request: pytest.FixtureRequest, settings: Settings) -> User:
+    """Once as it is, and once where everything personal is sealed."""
+    settings.PII_STRICT = request.param
     fill(alice, tmp_path)
     return alice
 
@@ -129,6 +135,9 @@ def test_all_of_it_can_still_be_taken_back(rich: User, charlie: User) -> None:
     bring_in(charlie, io.BytesIO(archive_of(rich)))
     for name in ("a.mbox", "cards.vcf", "table.csv", "calendar.ics"):
         assert said(charlie, name) == said(rich, name), name
+    take_back(batch_of(charlie, "Deleted a note on Ada King"))
+    with acting_as(charlie.pk):
+        assert Note.objects.for_user(charlie).get(private=True).text == "Between us."
     take_back(batch_of(charlie, "b.mbox"))
     assert batch_of(charlie, "b.mbox").state == Batch.State.UNDONE
 
@@ -190,3 +199,22 @@ def test_the_files_for_other_programs(rich: User) -> None:
         "cards.vcf",
         "table.csv",
     ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_is_of_one_moment(alice: User) -> None:
+    """What is written while an archive is made is not in it, nor half of it."""
+    ada = make_contact(alice, display_name="Ada")
+    with ThreadPoolExecutor(1) as elsewhere:
+        making = Archive(
+            alice, lambda words: "Writing" in words and elsewhere.submit(write_meanwhile, ada).result()
+        )
+        data = b"".join(making.pieces())
+    held = entries(data)
+    assert b"Meanwhile" not in held["data/contacts.Note.jsonl"] + held["contacts.vcf"]
+    assert b"Meanwhile" in entries(archive_of(alice))["contacts.vcf"]
+
+
+def write_meanwhile(contact: Contact) -> None:
+    make_note(contact.user, contact=contact, text="Meanwhile")
+    connection.close()

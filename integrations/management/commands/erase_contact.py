@@ -6,6 +6,7 @@ import dataclasses
 from argparse import ArgumentParser
 from typing import Any
 
+from contacts.creating import compared
 from contacts.editing import NotAnAddress, read_address
 from contacts.models import ContactIdentity
 from integrations.erasing import Busy, erase_person
@@ -36,7 +37,9 @@ class Command(JsonCommand):
         if not yes and asked(f"Type {value} to erase this person for good: ") != value:
             refuse("That was something else, so nobody was erased.")
         with acting_as(owner.pk):
-            rows = ContactIdentity.objects.for_user(owner).filter(kind=kind, value=value)
+            rows = ContactIdentity.objects.for_user(owner).filter(
+                kind=kind, value=compared(owner.pk, kind, value)
+            )
             identity = rows.select_related("contact").first()
             if identity is None:
                 refuse(f"Nobody here is known by {value}.", BAD_ARGUMENTS)
