@@ -26,7 +26,7 @@ def world(db: None, watch: Watch) -> World:
     return make_world()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def copies(django_db_setup: None, django_db_blocker: Any) -> Iterator[Copies]:
     made = Copies()
     yield made

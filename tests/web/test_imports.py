@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
@@ -14,7 +16,7 @@ from pytest_django import Settings
 from contacts.models import Contact
 from jobs.foreground import work_until_settled
 from jobs.models import Batch, Job
-from omnicrm.acting import acting_as
+from omnicrm.acting import acting_as, current_user_id
 from omnicrm.models import User
 from tests.factories import make_batch, make_contact, make_identity, make_job
 from tests.importing import letter, mailbox
@@ -209,10 +211,28 @@ def test_files_that_are_refused(
         assert not Batch.objects.for_user(alice).exists()
 
 
-def test_a_form_without_a_file(client: Client) -> None:
+def test_a_form_without_a_file(client: Client, alice: User) -> None:
+    """It comes back as it was, above the imports so far."""
+    make_batch(alice, kind="file_import", title="mail-of-may.mbox")
     answer = client.post("/import/upload/")
     assert answer.status_code == 422
     assert b"No file has arrived." in answer.content
+    assert b"mail-of-may.mbox" in answer.content
+
+
+def test_a_file_is_stored_outside_of_the_transactions_of_its_owner(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five gigabytes take minutes, and a transaction would stay open for as long."""
+    save, acting = default_storage.save, []
+
+    def noted(*args: Any, **kwargs: Any) -> str:
+        acting.append(current_user_id())
+        return save(*args, **kwargs)
+
+    monkeypatch.setattr(default_storage, "save", noted)
+    upload(client, archive(tmp_path))
+    assert acting == [None]
 
 
 def test_too_large(client: Client, settings: Settings, tmp_path: Path) -> None:
