@@ -8,7 +8,7 @@ their name and addresses. Letters among others that speak of them are the others
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -44,6 +44,7 @@ from integrations.traces import Trace, trace
 from jobs.models import Batch, PlanItem
 from omnicrm.events import note
 from omnicrm.models import User
+from omnicrm.owned import OwnedQuerySet
 from omnicrm.personal import bulk_save
 
 AT_WORK = (Batch.State.PLANNING, Batch.State.APPROVED, Batch.State.RUNNING, Batch.State.UNDOING)
@@ -166,7 +167,10 @@ class Plans:
         for value in self.found.values:
             named |= Q(said__icontains=json.dumps(value, ensure_ascii=False)[1:-1])
         rows = PlanItem.objects.for_user(self.found.user).annotate(said=Cast("data", TextField()))
-        lines = list(rows.filter(named))
+        lines: list[PlanItem] = list(rows.filter(named))
+        lines += self.said_in_drafts(
+            PlanItem.objects.for_user(self.found.user).exclude(pk__in=[one.pk for one in lines])
+        )
         waiting = {line.batch_id for line in lines}
         for line in lines:
             self.silence(line) if self.is_theirs(line) else self.redact(line)
@@ -176,6 +180,12 @@ class Plans:
             pk__in=waiting, state=Batch.State.PLANNED
         ):
             discard(batch)
+
+    def said_in_drafts(self, rows: OwnedQuerySet[PlanItem]) -> Iterator[PlanItem]:
+        """Lines about people that name them in what is kept sealed: a number, a note."""
+        for line in paged(rows.filter(draft__isnull=False), CHUNK):
+            if redacted(said := json.loads(bytes(line.draft)), self.found.values) != said:
+                yield line
 
     def is_theirs(self, line: PlanItem) -> bool:
         addresses = self.found.addresses
@@ -198,6 +208,8 @@ class Plans:
         if people:
             line.data["people"] = [one for one in people if one[0] not in self.found.addresses]
         line.data = redacted(line.data, self.found.values)
+        if line.draft is not None:
+            line.draft = json.dumps(redacted(json.loads(bytes(line.draft)), self.found.values)).encode()
 
     def forget_suppressions(self) -> None:
         """They name what they keep away; what was erased stays away all the same."""

@@ -26,7 +26,7 @@ class Trace:
     user: User
     contacts: set[UUID] = field(default_factory=set)
     identities: dict[UUID, tuple[str, str]] = field(default_factory=dict)
-    """(kind, value) by id."""
+    """(kind, readable value) by id."""
     values: list[str] = field(default_factory=list)
     """What tells them in a text: addresses, numbers, full names."""
     theirs: set[UUID] = field(default_factory=set)

@@ -15,8 +15,10 @@ from django.test import Client
 from psycopg.conninfo import make_conninfo
 
 from contacts import editing
+from contacts.listing import PeopleList
 from contacts.models import Contact, ContactIdentity, Note, SearchText
 from contacts.search import search_words
+from contacts.table import table
 from jobs.models import Batch, BatchItem
 from jobs.restore import state_hash
 from omnicrm import rotation, sealed
@@ -184,6 +186,15 @@ def test_the_page_of_a_person_shows_what_is_sealed(alice: User, strict: None, cl
         pk = identity.get().pk
     answer = client.post(f"{ada.get_absolute_url()}addresses/{pk}/remove/", headers={"HX-Request": "true"})
     assert "+442079460000 leads to nobody now." in answer.headers["HX-Trigger"]
+
+
+@pytest.mark.django_db
+def test_the_list_as_a_table_reads_the_same_in_both_ways(alice: User, folder: Path, mode: bool) -> None:
+    import_file(alice, folder / "grace.vcf")
+    (_, *lines) = b"".join(table(PeopleList(alice))).decode().splitlines()
+    assert lines == [
+        """Grace Hopper,,,grace@example.com,'+12025550143,,,,,1906-12-09,"17 Canary Lane, Arlington, VA, 22201, USA\""""
+    ]
 
 
 @pytest.mark.django_db

@@ -29,9 +29,9 @@ ROWS: dict[str, type[models.Model]] = {
 """Names whose value is the id of a row, with the address that reads them."""
 
 WORDS = {
+    "/activity/?before": "A moment in one's own record.",
     "/contacts/<slug>/?before": "A moment in the history of the contact in the address.",
     "address": "An e-mail address or a number, as it is typed.",
-    "check": "Whether the chain of events is to be checked.",
     "company": "A company by its name, as it is typed; it is looked up among one's own.",
     "done": "Whether a task is to be ticked off.",
     "due_on": "A day.",
@@ -48,6 +48,7 @@ WORDS = {
     "people": "One of three ways to take people from a file.",
     "phone": "A number, as it is typed.",
     "plan_hash": "What the plan in the address must hash to.",
+    "private": "Whether a note is kept sealed.",
     "q": "Words to search for.",
     "reason": "One of the reasons of a plan.",
     "show": "One of the tables of a page.",
@@ -57,6 +58,8 @@ WORDS = {
     "text": "A note.",
     "title": "A task.",
     "was": "One of the states of a batch.",
+    "what": "One of the subjects of the record of what was done.",
+    "who": "One of the hands that can do something.",
     "without_address": "Whether somebody is added without an address.",
 }
 """Names whose value is no id, and what it is; those that are an id elsewhere with the address that reads them."""

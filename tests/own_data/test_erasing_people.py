@@ -16,6 +16,7 @@ from contacts.models import CalendarEvent, Company, Contact, ContactIdentity, In
 from integrations.erasing import Busy, erase_person
 from integrations.ledger import ledger, why
 from integrations.models import Export, RawEvent
+from integrations.said import person_in
 from jobs.models import Batch, PlanItem
 from jobs.undo import preview
 from omnicrm.acting import acting_as, actor
@@ -120,6 +121,25 @@ def test_nothing_of_her_is_left(filled: User) -> None:
         assert not Export.objects.for_user(filled).exists(), "exports that hold her go, too"
         noted = Event.objects.for_user(filled).get(action="contact.erased")
         assert (noted.actor, noted.data) == ("web", {"interactions": 4, "shared": 2})
+
+
+def test_sealed_lines_about_others_do_not_name_her(filled: User, folder: Path) -> None:
+    (folder / "friend.vcf").write_text(
+        CARD.format(
+            "Charles Babbage",
+            "charles@example.com",
+            "+442079460000",
+            "Difference",
+            "Ask ada@example.com first",
+        )
+    )
+    import_file(filled, folder / "friend.vcf")
+    erase(filled)
+    with acting_as(filled.pk):
+        lines = PlanItem.objects.for_user(filled).filter(kind="person", draft__isnull=False)
+        said = {person.full_name: person.notes for person in map(person_in, lines)}
+    assert said["Charles Babbage"] == "Ask [erased] first"
+    assert "Ada Lovelace" not in said
 
 
 def test_everybody_else_keeps_what_is_theirs(filled: User) -> None:
