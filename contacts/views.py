@@ -22,7 +22,7 @@ from jobs.models import Batch
 from omnicrm.events import note
 from omnicrm.http import AuthedRequest, wants_fragment
 from omnicrm.owned import owned_or_404
-from omnicrm.ratelimits import limited
+from omnicrm.ratelimits import limited, searching
 from omnicrm.toasts import go_to
 
 MOST_TAGS = 200
@@ -39,6 +39,7 @@ SORTS = {
 
 @require_safe
 @vary_on_headers("HX-Request")
+@limited(searching)
 def contact_list(request: AuthedRequest) -> HttpResponse:
     """Everybody, searched, filtered and sorted as the address says; htmx gets the rows alone."""
     people = listing.read_list(request, request.user)

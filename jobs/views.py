@@ -14,6 +14,7 @@ from jobs import cancelling, retrying
 from jobs.models import Job
 from omnicrm.http import AuthedRequest, page_number, wants_fragment
 from omnicrm.owned import owned_or_404
+from omnicrm.ratelimits import limited
 from omnicrm.toasts import go_to
 
 PAGE = 50
@@ -27,6 +28,7 @@ SHOWS = {
 
 @require_safe
 @vary_on_headers("HX-Request")
+@limited("poll")
 def job_list(request: AuthedRequest) -> HttpResponse:
     """The newest jobs first; while one of them is unfinished the page asks for the list again."""
     show, number = request.GET.get("show", ""), page_number(request)

@@ -7,7 +7,7 @@ and no others. So even a mistake here cannot show what somebody wrote.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
@@ -15,19 +15,24 @@ import allauth.account.admin
 import allauth.mfa.admin
 import allauth.usersessions.admin  # noqa: F401 - likewise
 import django.contrib.auth.admin  # noqa: F401 - likewise
-from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib import admin
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import Group
 from django.db import models
 from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.http import urlencode
 
+from omnicrm import problems
 from omnicrm.acting import acting_as, actor, as_role
 from omnicrm.events import note
+from omnicrm.http import leads_to_us
 from omnicrm.models import User
 from omnicrm.rowsecurity import RowSecurity
 
@@ -36,9 +41,28 @@ if TYPE_CHECKING:
 else:
     ModelAdmin = admin.ModelAdmin
 
+
+def door_to(name: str) -> Callable[..., Any]:
+    """In the place of a page of the admin's own, which would know neither second factors nor our limits."""
+
+    @login_not_required
+    def door(request: HttpRequest, extra_context: object = None) -> HttpResponse:
+        if name == "account_login" and request.user.is_authenticated:
+            return (
+                redirect("admin:index") if admin.site.has_permission(request) else problems.forbidden(request)
+            )
+        place = reverse(name)
+        wanted = request.GET.get("next", "")
+        return redirect(f"{place}?{urlencode({'next': wanted})}" if leads_to_us(request, wanted) else place)
+
+    return door
+
+
 admin.site.site_header = "OmniCRM, for operators"
 admin.site.site_title = "OmniCRM"
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+admin.site.login = door_to("account_login")  # type: ignore[method-assign]
+admin.site.logout = door_to("account_logout")  # type: ignore[method-assign]
+admin.site.password_change = door_to("account_change_password")  # type: ignore[method-assign]
 admin.site.unregister((Group, EmailAddress, Authenticator, UserSession))
 
 

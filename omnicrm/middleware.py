@@ -94,11 +94,7 @@ class RateLimitMiddleware:
         self, request: HttpRequest, view: Callable[..., HttpResponse], *_: object
     ) -> HttpResponse | None:
         seconds = seconds_to_wait(request, view)
-        if not seconds:
-            return None
-        response = problems.too_often(request)
-        response["Retry-After"] = str(seconds)
-        return response
+        return problems.too_often(request, retry_after=seconds) if seconds else None
 
 
 class HeadersMiddleware:

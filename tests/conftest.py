@@ -16,6 +16,7 @@ from django.test import Client
 from omnicrm.acting import acting_as
 from omnicrm.models import User
 from tests.servers import clone_database
+from tests.signing_in import signed_in
 
 TEMPLATE = "omnicrm"
 CORPORA = Path(__file__).resolve().parent.parent.parent / "shared" / "corpora"
@@ -65,16 +66,13 @@ def as_alice(alice: User) -> Iterator[User]:
 @pytest.fixture
 def client(alice: User, client: Client) -> Client:
     """A browser in which Alice has signed in."""
-    client.force_login(alice)
-    return client
+    return signed_in(client, alice)
 
 
 @pytest.fixture
 def stranger(charlie: User) -> Client:
     """A browser in which Charlie has signed in."""
-    browser = Client()
-    browser.force_login(charlie)
-    return browser
+    return signed_in(Client(), charlie)
 
 
 @pytest.fixture

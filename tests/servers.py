@@ -65,6 +65,7 @@ def _start(home: Home) -> None:
         "",
         "_POLL",
         "_LOGIN",
+        "_GUESS",
         "_SEARCH",
         "_IMPORT",
         "_EXPORT",

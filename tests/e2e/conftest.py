@@ -19,6 +19,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from omnicrm.models import User
 from tests.e2e.seeing import FLAGS, Eyes
+from tests.signing_in import remember
 
 # Playwright keeps an event loop in this thread, which Django takes for async code.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
@@ -83,9 +84,7 @@ def session_of(user: User) -> str:
     session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = django_settings.AUTHENTICATION_BACKENDS[0]
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    request = RequestFactory().get("/")
-    request.session = session
-    record_authentication(request, user, "password", reauthenticated=True)
+    remember(session, user)
     session.create()
     assert session.session_key
     return session.session_key

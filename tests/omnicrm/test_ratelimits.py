@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 from django.conf import settings as django_settings
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import get_resolver
 from limits import parse
 
@@ -41,6 +41,8 @@ def limits(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         "default": "5/minute",
         "poll": "9/minute",
         "login": "3/minute",
+        "guess": "2/5minutes",
+        "search": "4/minute",
         "import": "2/minute",
     }
     monkeypatch.setattr(counters._own, "storage", type(counters._own.storage)())
@@ -104,8 +106,10 @@ def test_signing_in_is_limited_more_and_probes_not_at_all(limits: Any, db: None)
 
 def test_every_kind_is_a_setting_that_can_be_read() -> None:
     views = [pattern.callback for pattern in walk(get_resolver())]
-    kinds = {getattr(view, "rate_limit", "default") for view in views} | set(ratelimits.BY_NAME.values())
-    assert kinds - {"unlimited"} <= set(django_settings.RATE_LIMITS)
+    marks = {getattr(view, "rate_limit", "default") for view in views} | set(ratelimits.BY_NAME.values())
+    asked = [RequestFactory().get("/", {"q": words}) for words in ("", "ada")]
+    kinds = {kind if isinstance(kind, str) else kind(one) for kind in marks for one in asked}
+    assert kinds - {"unlimited"} == set(django_settings.RATE_LIMITS) - {"guess"}
     assert all(parse(limit).amount for limit in django_settings.RATE_LIMITS.values())
 
 

@@ -26,6 +26,7 @@ from tests.factories import (
     make_source_file,
 )
 from tests.importing import letter, mailbox
+from tests.signing_in import signed_in
 
 TABLES = ["jobs_job", "jobs_batch", "integrations_rawevent", "integrations_sourcefile"]
 
@@ -123,3 +124,28 @@ def test_accounts(operator: Client, alice: User) -> None:
 def test_people_who_are_no_staff(client: Client, db: None) -> None:
     assert client.get("/admin/", follow=True).status_code == 403
     assert Client().get("/admin/login/").url.startswith("/accounts/login/")  # type: ignore[attr-defined]
+
+
+def test_the_admin_has_no_log_in_of_its_own(operator: Client, alice: User) -> None:
+    nobody, form = Client(), {"username": alice.email, "password": "correct horse battery"}
+    for method in ("GET", "POST"):
+        answer = nobody.generic(method, "/admin/login/?next=/admin/jobs/job/")
+        assert (answer.status_code, answer["Location"]) == (
+            302,
+            "/accounts/login/?next=%2Fadmin%2Fjobs%2Fjob%2F",
+        )
+    assert nobody.get("/admin/login/?next=//evil.example/")["Location"] == "/accounts/login/"
+    before = operator.session["_auth_user_id"]
+    assert operator.post("/admin/login/", form)["Location"] == "/admin/"
+    assert operator.session["_auth_user_id"] == before
+    assert operator.get("/admin/password_change/")["Location"] == "/accounts/password/change/"
+    assert operator.post("/admin/logout/")["Location"] == "/accounts/logout/"
+    assert signed_in(Client(), alice).get("/admin/login/").status_code == 403
+
+
+def test_signing_in_leads_to_the_admin_with_a_second_factor_alone(db: None) -> None:
+    make_operator(email="ops@example.org", password="correct horse battery")
+    browser = Client()
+    form = {"login": "ops@example.org", "password": "correct horse battery", "next": "/admin/"}
+    assert browser.post("/accounts/login/", form)["Location"] == "/accounts/2fa/authenticate/"
+    assert browser.get("/admin/")["Location"].startswith("/admin/login/")
