@@ -20,8 +20,8 @@ from integrations.ledger import lines_about
 from integrations.plan import Refused, head_of, start_plan
 from jobs.models import Batch
 from omnicrm.acting import acting_as, own_units
-from omnicrm.http import AuthedRequest, clean_text
-from omnicrm.ratelimits import limited
+from omnicrm.http import AuthedRequest, clean_text, takes_files
+from omnicrm.ratelimits import limited, searching
 from omnicrm.toasts import go_to
 
 RECENT = 5
@@ -39,6 +39,7 @@ def import_context(request: AuthedRequest, form: ImportForm) -> dict[str, Any]:
 
 @require_POST
 @own_units
+@takes_files
 @limited("import")
 def upload(request: AuthedRequest) -> HttpResponse:
     """Takes the file and plans its import. Opens its own transactions: reading a large file takes a while."""
@@ -85,6 +86,7 @@ def sample_mailbox(request: AuthedRequest) -> HttpResponse:
 
 
 @require_safe
+@limited(searching)
 def why(request: AuthedRequest) -> HttpResponse:
     """What became of a message, or of all mail from an address, in every file that was handed over."""
     asked = clean_text(request.GET.get("q", ""), 300)

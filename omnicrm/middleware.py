@@ -97,30 +97,28 @@ class RateLimitMiddleware:
         return problems.too_often(request, retry_after=seconds) if seconds else None
 
 
-class HeadersMiddleware:
-    """What every answer says to browsers besides what Django's own middleware has them told.
-
-    Nothing of ours is for other sites, nothing needs a camera, and no cache may keep what somebody saw signed in.
-    """
+class SizeMiddleware:
+    """Answers 413 to a body that is larger than a form can be, before any of it is read. Files have a door of theirs."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
-        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-        response.headers.setdefault("Permissions-Policy", PERMISSIONS)
-        response.headers.setdefault("Cache-Control", "no-store")  # static files have said already
-        return response
+        return self.get_response(request)
 
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., HttpResponse], *_: object
+    ) -> HttpResponse | None:
+        size = request.META.get("CONTENT_LENGTH", "")
+        is_large = size.isdecimal() and int(size) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        if not is_large or getattr(view, "takes_files", False):
+            return None
+        return problems.too_large(request)
 
-PERMISSIONS = ", ".join(
-    f"{feature}=()"
-    for feature in (
-        "accelerometer", "autoplay", "camera", "display-capture", "geolocation", "gyroscope", "magnetometer",
-        "microphone", "midi", "payment", "usb", "browsing-topics",
-    )
-)  # fmt: skip
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        # JSON in a form, nested deeper than anybody means it.
+        is_nested = isinstance(exception, RecursionError) and request.method == "POST"
+        return problems.damaged(request) if is_nested else None
 
 
 class SecondFactorMiddleware:

@@ -52,10 +52,13 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "omnicrm.middleware.RequestIdMiddleware",
     "omnicrm.middleware.ClientAddressMiddleware",
-    "omnicrm.middleware.HeadersMiddleware",
+    "omnicrm.headers.HeadersMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "omnicrm.headers.MethodMiddleware",
+    "omnicrm.middleware.SizeMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -64,8 +67,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "omnicrm.reauthentication.ReauthenticationMiddleware",
     "omnicrm.middleware.SecondFactorMiddleware",
     "omnicrm.middleware.ActingMiddleware",
     "omnicrm.reauthentication.ReauthenticationMiddleware",
@@ -132,6 +135,10 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_CHANGE_EMAIL = True  # one address each; another takes its place once it is confirmed
+ACCOUNT_FORMS = {"add_email": "omnicrm.accounts.ChangeEmailForm"}
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_CHANGE_EMAIL = True  # one address each; another takes its place once it is confirmed
@@ -143,6 +150,11 @@ MFA_ADAPTER = "omnicrm.accounts.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "OmniCRM"
+MFA_TOTP_TOLERANCE = 1  # clocks differ, and codes change while they are typed
+MFA_FORMS = {
+    "authenticate": "omnicrm.accounts.AuthenticateForm",
+    "reauthenticate": "omnicrm.accounts.ReauthenticateForm",
+}
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # an installation may have no way to send mail
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = SITE_URL.startswith("http://localhost")
 MFA_TOTP_TOLERANCE = 1  # clocks differ, and codes change while they are typed
@@ -151,6 +163,8 @@ MFA_FORMS = {
     "reauthenticate": "omnicrm.accounts.ReauthenticateForm",
 }
 SIGNUP = env.choice("SIGNUP", "first", "open", "closed")  # see omnicrm.accounts
+# Where anybody may sign up, a letter says whether an address has an account, so that the page need not.
+ACCOUNT_EMAIL_VERIFICATION = "mandatory" if SIGNUP == "open" else "none"
 EMAIL_HOST = env.text("EMAIL_HOST")  # without one, mail is printed among the web's lines
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
 # Where anybody may sign up, a letter says whether an address has an account, so that the page need not.
@@ -186,6 +200,7 @@ RATE_LIMITS = {
     "default": env.text("RATE_LIMIT", "60/minute"),
     "poll": env.text("RATE_LIMIT_POLL", "240/minute"),
     "login": env.text("RATE_LIMIT_LOGIN", "10/minute"),
+    "guess": env.text("RATE_LIMIT_GUESS", "5/5minutes"),  # at one account, from one address
     "search": env.text("RATE_LIMIT_SEARCH", "40/minute"),
     "import": env.text("RATE_LIMIT_IMPORT", "20/minute"),
     "export": env.text("RATE_LIMIT_EXPORT", "10/minute"),

@@ -220,11 +220,16 @@ document.addEventListener("htmx:beforeSwap", (event) => {
     event.detail.isError = false;
   }
 });
+const SILENT = "No answer from the server. Check the connection and try again.";
+// The server answers htmx with a sentence; what stands before it may answer with a page.
+function whatWentWrong(xhr) {
+  const isSentence = (xhr.getResponseHeader("Content-Type") || "").startsWith("text/plain");
+  return isSentence && xhr.responseText ? xhr.responseText : "That did not work. Reload the page and try again.";
+}
 for (const kind of ["htmx:sendError", "htmx:responseError"]) {
   document.addEventListener(kind, (event) => {
     if (event.detail.elt.closest("[data-polls]")) return;
-    const silent = "No answer from the server. Check the connection and try again.";
-    toast({ text: kind === "htmx:sendError" ? silent : "That did not work. Reload the page and try again." });
+    toast({ text: kind === "htmx:sendError" ? SILENT : whatWentWrong(event.detail.xhr) });
   });
 }
 document.addEventListener("htmx:xhr:progress", (event) => {
