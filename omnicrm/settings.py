@@ -71,7 +71,6 @@ MIDDLEWARE = [
     "omnicrm.reauthentication.ReauthenticationMiddleware",
     "omnicrm.middleware.SecondFactorMiddleware",
     "omnicrm.middleware.ActingMiddleware",
-    "omnicrm.reauthentication.ReauthenticationMiddleware",
 ]
 
 ROOT_URLCONF = "omnicrm.urls"
@@ -141,10 +140,6 @@ ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_ON_GET = False
-ACCOUNT_CHANGE_EMAIL = True  # one address each; another takes its place once it is confirmed
-ACCOUNT_FORMS = {"add_email": "omnicrm.accounts.ChangeEmailForm"}
-ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
-ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False  # ours count for these pages too, and lock nobody out
 MFA_ADAPTER = "omnicrm.accounts.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
@@ -157,18 +152,11 @@ MFA_FORMS = {
 }
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # an installation may have no way to send mail
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = SITE_URL.startswith("http://localhost")
-MFA_TOTP_TOLERANCE = 1  # clocks differ, and codes change while they are typed
-MFA_FORMS = {
-    "authenticate": "omnicrm.accounts.AuthenticateForm",
-    "reauthenticate": "omnicrm.accounts.ReauthenticateForm",
-}
 SIGNUP = env.choice("SIGNUP", "first", "open", "closed")  # see omnicrm.accounts
 # Where anybody may sign up, a letter says whether an address has an account, so that the page need not.
 ACCOUNT_EMAIL_VERIFICATION = "mandatory" if SIGNUP == "open" else "none"
 EMAIL_HOST = env.text("EMAIL_HOST")  # without one, mail is printed among the web's lines
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
-# Where anybody may sign up, a letter says whether an address has an account, so that the page need not.
-ACCOUNT_EMAIL_VERIFICATION = "mandatory" if SIGNUP == "open" else "none"
 EMAIL_PORT = env.number("EMAIL_PORT", 587)
 EMAIL_HOST_USER = env.text("EMAIL_HOST_USER")
 EMAIL_HOST_PASSWORD = env.secret("EMAIL_HOST_PASSWORD")
@@ -204,7 +192,6 @@ RATE_LIMITS = {
     "search": env.text("RATE_LIMIT_SEARCH", "40/minute"),
     "import": env.text("RATE_LIMIT_IMPORT", "20/minute"),
     "export": env.text("RATE_LIMIT_EXPORT", "10/minute"),
-    "guess": env.text("RATE_LIMIT_GUESS", "5/5minutes"),  # at one account, from one address
 }  # how often one address, and one session, may ask for each page
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
