@@ -13,10 +13,12 @@ from uuid import UUID
 
 import allauth.account.admin
 import allauth.mfa.admin
+import allauth.socialaccount.admin
 import allauth.usersessions.admin  # noqa: F401 - likewise
 import django.contrib.auth.admin  # noqa: F401 - likewise
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
@@ -45,7 +47,6 @@ else:
 def door_to(name: str) -> Callable[..., Any]:
     """In the place of a page of the admin's own, which would know neither second factors nor our limits."""
 
-    @login_not_required
     def door(request: HttpRequest, extra_context: object = None) -> HttpResponse:
         if name == "account_login" and request.user.is_authenticated:
             return (
@@ -60,10 +61,12 @@ def door_to(name: str) -> Callable[..., Any]:
 
 admin.site.site_header = "OmniCRM, for operators"
 admin.site.site_title = "OmniCRM"
-admin.site.login = door_to("account_login")  # type: ignore[method-assign]
+admin.site.login = login_not_required(door_to("account_login"))  # type: ignore[method-assign]
 admin.site.logout = door_to("account_logout")  # type: ignore[method-assign]
 admin.site.password_change = door_to("account_change_password")  # type: ignore[method-assign]
-admin.site.unregister((Group, EmailAddress, Authenticator, UserSession))
+admin.site.unregister(
+    (Group, EmailAddress, Authenticator, UserSession, SocialAccount, SocialApp, SocialToken)
+)
 
 
 def columns_for_ops(model: type[models.Model]) -> tuple[str, ...]:

@@ -93,7 +93,8 @@ def where_to_confirm(request: HttpRequest) -> str:
     """The strongest way that this account has; without a password or second factor it is to sign in anew."""
     ways = get_adapter().get_reauthentication_methods(request.user)
     factors = [way for way in ways if way["id"].startswith("mfa_")]
-    return str((factors or ways or [{"url": reverse("account_logout")}])[0]["url"])
+    anew = reverse("openid_connect_login" if settings.OIDC_ISSUER else "account_logout")
+    return str((factors or ways or [{"url": anew}])[0]["url"])
 
 
 def where_to_return(request: HttpRequest) -> str:

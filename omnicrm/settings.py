@@ -44,6 +44,8 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "django_htmx",
     "template_partials",
     "csp",
@@ -155,6 +157,14 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = SITE_URL.startswith("http://localhost")
 SIGNUP = env.choice("SIGNUP", "first", "open", "closed")  # see omnicrm.accounts
 # Where anybody may sign up, a letter says whether an address has an account, so that the page need not.
 ACCOUNT_EMAIL_VERIFICATION = "mandatory" if SIGNUP == "open" else "none"
+# Another way in, besides passwords: an OpenID provider. Its tokens are not kept; accounts are not joined by address.
+OIDC_ISSUER = (
+    env.address("OIDC_ISSUER", env.text("OIDC_ISSUER"), "https", "http") if env.text("OIDC_ISSUER") else ""
+)
+OIDC_CLIENT_ID, OIDC_CLIENT_SECRET = env.text("OIDC_CLIENT_ID"), env.secret("OIDC_CLIENT_SECRET")
+OIDC_NAME = env.text("OIDC_NAME", "OpenID")
+SOCIALACCOUNT_ADAPTER = "omnicrm.oidc.provider.SocialAdapter"
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"provider_class": "omnicrm.oidc.provider.Provider"}}
 EMAIL_HOST = env.text("EMAIL_HOST")  # without one, mail is printed among the web's lines
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
 EMAIL_PORT = env.number("EMAIL_PORT", 587)

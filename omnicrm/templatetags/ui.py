@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms, template
+from django.conf import settings
 from django.contrib.humanize.templatetags.humanize import intcomma, naturaltime
 from django.templatetags.static import static
 from django.utils import timezone
@@ -34,6 +35,12 @@ def icon(name: str, size: str = "") -> SafeString:
         static("vendor/tabler-icons.svg"),
         name,
     )
+
+
+@register.simple_tag
+def sign_on_with() -> str:
+    """The name of the provider that one may sign on through; empty where there is none."""
+    return settings.OIDC_NAME if settings.OIDC_ISSUER else ""
 
 
 @register.filter

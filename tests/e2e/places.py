@@ -43,6 +43,8 @@ OUTSIDE = [
     "/accounts/confirm-email/",
     "/accounts/confirm-email/MQ:1tQqqq:nonsense/",
     "/accounts/inactive/",
+    "/accounts/3rdparty/login/cancelled/",
+    "/accounts/2fa/webauthn/login/",
     "/contacts/",
     "/nothing/",
 ]
@@ -107,6 +109,9 @@ def fill(alice: User) -> list[str]:
         "/activity/?who=web&what=notes",
         "/accounts/2fa/",
         "/accounts/2fa/webauthn/",
+        "/accounts/2fa/webauthn/add/",
+        "/accounts/2fa/totp/activate/",
+        "/accounts/3rdparty/",
         "/accounts/sessions/",
         "/batches/",
         "/batches/?page=9",

@@ -65,10 +65,10 @@ def registration(credential_id: bytes) -> dict[str, Any]:
 
 
 def sign_in(client: Client, user: User) -> None:
-    """As somebody who has typed their password a moment ago, so that no page asks for it once more."""
+    """As somebody who has shown a moment ago that it is them, so that no page asks for it once more."""
     client.force_login(user)
     session = client.session
-    typed = {"method": "password", "at": time.time(), "reauthenticated": True}
-    session[login.AUTHENTICATION_METHODS_SESSION_KEY] = [typed]
+    shown = {"method": "mfa", "at": time.time(), "reauthenticated": True}
+    session[login.AUTHENTICATION_METHODS_SESSION_KEY] = [shown]
     session[login._AUTHENTICATION_METHODS_USER_SESSION_KEY] = login.user_id_to_str(user)
     session.save()

@@ -106,7 +106,7 @@ def differences(
         # Asked what it can be asked, a view of allauth answers without looking who is there.
         is_about_nothing = said.startswith("OPTIONS") and not answer.content
         if (
-            answer.status_code not in ((302,) if each.address.is_admin else (404, 405))
+            answer.status_code not in ((302, 405) if each.address.is_admin else (404, 405))
             and not is_about_nothing
         ):
             yield f"{said} answered {answer.status_code}."
