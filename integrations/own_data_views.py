@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from allauth.account.decorators import reauthentication_required
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
@@ -24,6 +23,7 @@ from jobs.models import Job
 from omnicrm.http import AuthedRequest, wants_fragment
 from omnicrm.owned import owned_or_404
 from omnicrm.ratelimits import limited
+from omnicrm.reauthentication import sensitive
 from omnicrm.toasts import go_to, with_toast
 
 KINDS = ("export", "bring_in")
@@ -49,8 +49,8 @@ def own_data(request: AuthedRequest) -> HttpResponse:
 
 
 @require_POST
+@sensitive
 @limited("export")
-@reauthentication_required  # type: ignore[untyped-decorator]
 def export(request: AuthedRequest) -> HttpResponse:
     archives.start_export(request.user)
     return go_to(request, reverse("settings:own_data"))
@@ -61,16 +61,11 @@ def one_of(request: AuthedRequest, pk: UUID) -> Export:
 
 
 @require_safe
+@sensitive
 @limited("export")
 def download(request: AuthedRequest, pk: UUID) -> HttpResponseBase:
     """The zip, for its owner alone, as long as it is kept."""
     made = one_of(request, pk)
-    answer: HttpResponseBase = sent(request, made)
-    return answer
-
-
-@reauthentication_required  # type: ignore[untyped-decorator]
-def sent(request: AuthedRequest, made: Export) -> HttpResponseBase:
     try:
         stream = default_storage.open(made.stored_as)
     except FileNotFoundError:
@@ -86,7 +81,7 @@ def delete_export(request: AuthedRequest, pk: UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@reauthentication_required  # type: ignore[untyped-decorator]
+@sensitive
 def leave(request: AuthedRequest) -> HttpResponse:
     """Erases the account, once its address has been typed. There is no way back, and the page says so."""
     typed = request.POST.get("email", "").strip().lower()

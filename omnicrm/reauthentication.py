@@ -1,7 +1,8 @@
 """Doors that ask once more who it is: `@sensitive` above a view, and those of allauth that SENSITIVE names.
 
 Who signed in, or confirmed it, within settings.ACCOUNT_REAUTHENTICATION_TIMEOUT seconds passes. With a second
-factor the password alone confirms nothing. What was sent to the door meanwhile is not kept: it may hold a password.
+factor the password alone confirms nothing. A click goes on where it was held up; what somebody wrote is not kept
+meanwhile, since it may be a password.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 
 from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.login import get_authentication_records
+from allauth.account.internal.flows.reauthentication import suspend_request
 from allauth.core.exceptions import ReauthenticationRequired
 from allauth.mfa.models import Authenticator
 from django.conf import settings
@@ -83,7 +85,10 @@ class ReauthenticationMiddleware:
 
 def ask_again(request: HttpRequest) -> HttpResponse:
     """To the page that asks; htmx is told to leave the whole page, so that none is put into a part of it."""
-    place = f"{where_to_confirm(request)}?{urlencode({'next': where_to_return(request)})}"
+    if request.method == "POST" and not set(request.POST) - {"csrfmiddlewaretoken"}:
+        place = suspend_request(request, where_to_confirm(request)).url
+    else:
+        place = f"{where_to_confirm(request)}?{urlencode({'next': where_to_return(request)})}"
     if request.headers.get("HX-Request"):
         return HttpResponse(status=204, headers={"HX-Redirect": place})
     return redirect(place)

@@ -48,6 +48,7 @@ def limits(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setattr(counters._own, "storage", type(counters._own.storage)())
     monkeypatch.setattr(ratelimits, "PATIENCE", 10)  # a busy machine is no reason to count elsewhere
     monkeypatch.setattr(counters, "_shared", None)
+    monkeypatch.setattr(counters, "_resting_until", 0)
     limit_of.cache_clear()
     counters.shared().storage.reset()
     yield settings

@@ -17,7 +17,7 @@ from pytest_django import Settings
 
 from omnicrm import ratelimits
 from omnicrm.models import User
-from omnicrm.ratelimits import counters, limit_of
+from omnicrm.ratelimits import Counters, counters, limit_of
 from tests.isolation.visiting import told
 from tests.signing_in import signed_in
 from tests.web.test_second_factor import PASSWORD, at_noon, code, enrol, is_in, sign_in  # noqa: F401 - a fixture
@@ -38,6 +38,7 @@ def limits(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sett
     }
     monkeypatch.setattr(ratelimits, "PATIENCE", 10)
     monkeypatch.setattr(counters, "_shared", None)
+    monkeypatch.setattr(counters, "_resting_until", 0)
     limit_of.cache_clear()
     counters.shared().storage.reset()
     yield settings
@@ -106,7 +107,13 @@ def test_passkeys_are_limited_too(limits: Any, db: None) -> None:
     assert 429 not in [answer.status_code for answer in answers][:10]
 
 
-def test_a_code_is_good_once_also_without_valkey(alice: User, at_noon: Any, settings: Settings) -> None:  # noqa: F811
+def test_a_code_is_good_once_also_without_valkey(
+    alice: User,
+    at_noon: Any,  # noqa: F811
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ratelimits, "counters", Counters())
     secret = enrol(signed_in(Client(), alice))
     at_noon.shift(120)
     settings.REDIS_URL = "redis://127.0.0.1:1/0"

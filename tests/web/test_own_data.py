@@ -26,6 +26,7 @@ from omnicrm.acting import acting_as
 from omnicrm.models import Event, User
 from tests.factories import make_contact, make_export
 from tests.own_data.rich import archive_of
+from tests.signing_in import signed_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -104,7 +105,8 @@ def test_an_export_from_the_click_to_the_end_of_its_time(trusted: Client, alice:
     assert trusted.get(f"/settings/exports/{made.pk}/").status_code == 404
 
 
-def test_without_the_password_nothing_is_exported_or_handed_out(client: Client, alice: User) -> None:
+def test_without_the_password_nothing_is_exported_or_handed_out(alice: User) -> None:
+    client = signed_in(Client(), alice, seconds_ago=3600)
     made = make_export(alice, stored_as=default_storage.save(f"exports/{alice.pk}/1.zip", ContentFile(b"PK")))
     assert asks_for_password(client.post("/settings/export/"))
     assert asks_for_password(client.get(f"/settings/exports/{made.pk}/"))

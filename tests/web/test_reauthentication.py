@@ -18,7 +18,7 @@ from omnicrm.models import User
 from omnicrm.reauthentication import SENSITIVE, sensitive
 from tests.isolation.site import Address, addresses
 from tests.signing_in import remember, signed_in
-from tests.web.test_second_factor import PASSWORD, at_noon, code, enrol  # noqa: F401 - a fixture
+from tests.web.test_second_factor import PASSWORD, at_noon, code, enrol, sign_in  # noqa: F401 - a fixture
 
 OLD = django_settings.ACCOUNT_REAUTHENTICATION_TIMEOUT + 1
 DOORS = [door for door in addresses() if door.name in SENSITIVE or getattr(door.view, "is_sensitive", False)]
@@ -51,11 +51,10 @@ def test_an_old_log_in_opens_no_sensitive_door(alice: User, door: Address) -> No
     place = door.path(door.of_nobody())
     confirm = "/accounts/reauthenticate/"
     assert led_to(browser.get(place)) == (confirm, place)
-    assert led_to(browser.post(place)) == (confirm, "/")
-    assert led_to(browser.post(place, headers={"Referer": "http://testserver/contacts/?q=a"})) == (
-        confirm,
-        "/contacts/?q=a",
-    )
+    assert led_to(browser.post(place)) == (confirm, place)
+    assert led_to(browser.post(place, {"a": "b"})) == (confirm, "/")
+    page = {"Referer": "http://testserver/contacts/?q=a"}
+    assert led_to(browser.post(place, {"a": "b"}, headers=page)) == (confirm, "/contacts/?q=a")
     fragment = browser.get(place, headers={"HX-Request": "true"})
     assert (fragment.status_code, led_to(fragment)) == (204, (confirm, place))
     signed_in(browser, alice, seconds_ago=OLD - 60)
@@ -68,7 +67,7 @@ def test_an_old_log_in_opens_no_sensitive_door(alice: User, door: Address) -> No
 )
 def test_back_is_never_another_site(alice: User, page: str) -> None:
     browser = signed_in(Client(), alice, seconds_ago=OLD)
-    answer = browser.post("/accounts/sessions/", headers={"Referer": page})
+    answer = browser.post("/accounts/sessions/", {"a": "b"}, headers={"Referer": page})
     assert led_to(answer) == ("/accounts/reauthenticate/", "/")
 
 
@@ -77,6 +76,14 @@ def test_then_the_door_is_open(alice: User) -> None:
     answer = browser.post("/accounts/reauthenticate/?next=/accounts/sessions/", {"password": PASSWORD})
     assert answer.headers["Location"] == "/accounts/sessions/"
     assert browser.get("/accounts/sessions/").status_code == 200
+
+
+def test_a_click_goes_on_where_it_was_held_up(alice: User) -> None:
+    phone, browser = sign_in(Client(), alice), signed_in(Client(), alice, seconds_ago=OLD)
+    place = browser.post("/accounts/sessions/")["Location"]
+    assert phone.get("/contacts/").status_code == 200
+    browser.post(place, {"password": PASSWORD})
+    assert phone.get("/contacts/").status_code == 302
 
 
 def test_a_wrong_password_opens_nothing(alice: User) -> None:
@@ -131,7 +138,10 @@ def test_one_line_makes_a_door_sensitive(alice: User, settings: Any) -> None:
     settings.ROOT_URLCONF = __name__
     browser = signed_in(Client(), alice, seconds_ago=OLD)
     page = {"Referer": "http://testserver/activity/"}
-    assert led_to(browser.post("/burn/", headers=page)) == ("/accounts/reauthenticate/", "/activity/")
+    assert led_to(browser.post("/burn/", {"a": "b"}, headers=page)) == (
+        "/accounts/reauthenticate/",
+        "/activity/",
+    )
     assert signed_in(browser, alice).post("/burn/").content == b"burnt"
 
 
