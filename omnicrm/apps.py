@@ -6,4 +6,4 @@ class OmniCRMConfig(AppConfig):
     verbose_name = "OmniCRM"
 
     def ready(self) -> None:
-        from omnicrm import checks  # noqa: F401 - it registers what it holds
+        from omnicrm import checks, checks_of_doors  # noqa: F401 - they register what they hold

@@ -97,7 +97,7 @@ def heartbeat(**_: Any) -> list[CheckMessage]:
     if beat <= lease:
         return []
     words = f"JOB_HEARTBEAT_SECONDS is {beat} and JOB_LEASE_SECONDS {lease}: jobs would be taken from living workers."
-    return [Error(words, hint=f"Set JOB_HEARTBEAT_SECONDS={max(1, lease // 3)}", id="omnicrm.E011")]
+    return [Error(words, hint=f"Set JOB_HEARTBEAT_SECONDS={max(1, lease // 3)}", id="omnicrm.E020")]
 
 
 @register(Tags.database)

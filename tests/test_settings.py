@@ -18,6 +18,8 @@ from django.db import connection
 from gunicorn.config import Config
 
 from omnicrm import checks, env
+from omnicrm.checks_of_doors import DEMO_EMAIL, DEMO_PASSWORD, demonstration
+from omnicrm.models import User
 
 ROOT = Path(__file__).resolve().parent.parent
 GLOSSARY = ROOT / ".env.example"
@@ -154,6 +156,7 @@ def ids(*, deploy: bool = False, tags: list[str] | None = None) -> dict[str, str
 def sound(settings: Any, tmp_path: Path) -> Any:
     settings.SECRET_KEY, settings.DEBUG = KEY, False
     settings.SITE_URL, settings.ALLOWED_HOSTS = "https://crm.example.org", ["crm.example.org"]
+    settings.SESSION_COOKIE_SECURE = True
     settings.MEDIA_ROOT = tmp_path / "to be made" / "media"
     return settings
 
@@ -179,8 +182,26 @@ def test_nothing_is_wrong_with_sound_settings(sound: Any) -> None:
         ({"SECRET_KEY": "short"}, "omnicrm.E002", "Set SECRET_KEY to what `openssl rand -hex 32` prints"),
         ({"ALLOWED_HOSTS": ["localhost"]}, "omnicrm.E003", "Set ALLOWED_HOSTS=localhost,crm.example.org"),
         ({"ALLOWED_HOSTS": []}, "omnicrm.E003", "Set ALLOWED_HOSTS=crm.example.org"),
-        ({"JOB_HEARTBEAT_SECONDS": 61}, "omnicrm.E011", "Set JOB_HEARTBEAT_SECONDS=20"),
+        ({"JOB_HEARTBEAT_SECONDS": 61}, "omnicrm.E020", "Set JOB_HEARTBEAT_SECONDS=20"),
         ({"DEBUG": True}, "omnicrm.E004", "Remove DEBUG, or set it to 0."),
+        (
+            {"AUTHENTICATION_BACKENDS": ["omnicrm.accounts.Backend", "tests.Anybody"]},
+            "omnicrm.E012",
+            "Leave AUTH",
+        ),
+        (
+            {"MFA_TOTP_INSECURE_BYPASS_CODE": "000000"},
+            "omnicrm.E014",
+            "Remove MFA_TOTP_INSECURE_BYPASS_CODE.",
+        ),
+        (
+            {"OIDC_ISSUER": "http://login.example", "OIDC_CLIENT_ID": "a", "OIDC_CLIENT_SECRET": "b"},
+            "omnicrm.E015",
+            "Set OIDC_ISSUER=https://login.example",
+        ),
+        ({"OIDC_ISSUER": "https://login.example"}, "omnicrm.E016", "Set both to what the provider shows"),
+        ({"SIGNUP": "open"}, "omnicrm.E017", "Set EMAIL_HOST to a mail server, or SIGNUP=first."),
+        ({"SESSION_COOKIE_SECURE": False}, "omnicrm.E018", "Remove SECURE, or set it to 1."),
         ({"ALLOWED_HOSTS": ["*"]}, "omnicrm.W005", "Set ALLOWED_HOSTS=crm.example.org"),
         (
             {"SITE_URL": "http://crm.example.org"},
@@ -195,6 +216,43 @@ def test_what_is_wrong_is_found(sound: Any, changes: dict[str, Any], finding: st
     found = ids(deploy=True)
     assert list(found) == [finding]
     assert found[finding].startswith(hint)
+
+
+def test_what_is_for_development_alone_is_found(sound: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
+    assert list(ids(deploy=True)) == ["omnicrm.E013"]
+
+
+@pytest.mark.django_db
+def test_the_demonstration_is_not_for_others(sound: Any) -> None:
+    demo = User.objects.create_user(DEMO_EMAIL, DEMO_PASSWORD)
+    (found,) = demonstration(databases=["default"])
+    assert (found.id, found.hint) == ("omnicrm.E019", "Erase that account, or change its password.")
+    sound.SITE_URL = "http://localhost:8000"
+    assert demonstration(databases=["default"]) == []
+    sound.SITE_URL = "https://crm.example.org"
+    demo.set_password("another secret of theirs")
+    demo.save()
+    assert demonstration(databases=["default"]) == demonstration() == []
+
+
+@pytest.mark.parametrize(
+    ("given", "finding"),
+    [
+        ({"OAUTHLIB_INSECURE_TRANSPORT": "1"}, "omnicrm.E013"),
+        ({"SIGNUP": "open"}, "omnicrm.E017"),
+        ({"SECURE": "0"}, "omnicrm.E018"),
+        ({"DEBUG": "1"}, "omnicrm.E004"),
+        (
+            {"OIDC_ISSUER": "http://login.example.org", "OIDC_CLIENT_ID": "a", "OIDC_CLIENT_SECRET": "b"},
+            "omnicrm.E015",
+        ),
+    ],
+    ids=str,
+)
+def test_a_server_with_an_open_door_is_not_clean(given: dict[str, str], finding: str) -> None:
+    done = check("--deploy", **given)
+    assert (done.returncode, finding in done.stderr) == (1, True)
 
 
 @pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "[::1]:8000"])

@@ -16,11 +16,9 @@ from integrations.summary import result_summary
 from jobs.foreground import work_until_settled
 from jobs.models import Batch
 from omnicrm.acting import acting_as
+from omnicrm.checks_of_doors import DEMO_EMAIL, DEMO_PASSWORD
 from omnicrm.commands import JsonCommand, Result, refuse, user_by_email
 from omnicrm.models import User
-
-DEMO = "demo@example.org"
-PASSWORD = "demo only, not secret"  # noqa: S105 - printed, for a local trial
 
 
 class Command(JsonCommand):
@@ -39,7 +37,7 @@ class Command(JsonCommand):
         with acting_as(owner.pk):
             approve(batch, batch.plan_hash)
         batch = work_until_settled(batch)
-        sign_in = {} if user else {"sign_in": DEMO, "password": PASSWORD}
+        sign_in = {} if user else {"sign_in": DEMO_EMAIL, "password": DEMO_PASSWORD}
         with acting_as(owner.pk):
             add_notes_and_tasks(batch)
             return {**result_summary(batch), **sign_in}
@@ -49,9 +47,9 @@ class Command(JsonCommand):
 
 
 def demo_user() -> User:
-    user, made = User.objects.get_or_create(email=DEMO, defaults={"name": "Demo Account"})
+    user, made = User.objects.get_or_create(email=DEMO_EMAIL, defaults={"name": "Demo Account"})
     if made:
-        user.set_password(PASSWORD)
+        user.set_password(DEMO_PASSWORD)
         user.save()
     return user
 
