@@ -14,7 +14,7 @@ INSTALLED := .venv/.installed
 TEMPLATES := find templates */templates -name '*.html' -print0 2>/dev/null
 LOCK := $(UV) pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --no-annotate -q
 
-.PHONY: help install run test e2e lint types imports migrations check fmt bench proof screenshots lock seed reset
+.PHONY: help install run test e2e lint types imports migrations audit check fmt bench proof screenshots lock seed reset
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -60,7 +60,7 @@ proof: $(INSTALLED) ## all that shows our promises, the long tests too, into REL
 bench: $(INSTALLED) ## measurements, with the machine they were taken on; ARGS=gigabyte imports one
 	@$(PY) -m bench $(ARGS)
 
-check: lint types imports migrations ## everything before a push, but the tests
+check: lint types imports migrations audit ## everything before a push, but the tests
 
 lint: $(INSTALLED) ## style and format of Python and templates
 	@$(PY) -m ruff check .
@@ -75,6 +75,9 @@ imports: $(INSTALLED) ## which app may import which
 
 migrations: $(INSTALLED) ## whether a model changed without its migration
 	@$(MANAGE) makemigrations --check --dry-run
+
+audit: $(INSTALLED) ## known weaknesses in our code and in what we install; AUDIT=strict fails where none can be looked up
+	@AUDIT=$(AUDIT) $(PY) .ci/audit.py
 
 fmt: $(INSTALLED) ## format, and mend what can be mended
 	@$(PY) -m ruff check --fix -q . ; $(PY) -m ruff format .

@@ -27,7 +27,7 @@ class Fenced(Exception):
 
 def backoff(attempt: int) -> float:
     """Seconds to wait after this many failed attempts: full jitter, so that failures do not come back as a crowd."""
-    return random.uniform(0, min(LONGEST_BACKOFF, 2.0**attempt))  # noqa: S311 - not a secret
+    return random.uniform(0, min(LONGEST_BACKOFF, 2.0**attempt))  # noqa: S311 # nosec B311 - not a secret
 
 
 def checkpoint(job: Job, data: dict[str, Any], words: str, steps: int = 0) -> None:

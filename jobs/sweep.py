@@ -87,7 +87,7 @@ def _take_back(job: Job) -> None:
     if crashes >= settings.JOB_MAX_CRASHES:
         die(handlers.get(job.kind), JobContext(job, Lease(job)), "poison", POISON.format(crashes))
     else:
-        jitter = random.uniform(0, crashes)  # noqa: S311 - not a secret
+        jitter = random.uniform(0, crashes)  # noqa: S311 # nosec B311 - not a secret
         endings.requeue(job, "reaped", after=jitter, code="crashed", reason="Its worker died.")
 
 
@@ -113,7 +113,7 @@ class Sweeper(threading.Thread):
         self._stand_in: subprocess.Popen[bytes] | None = None
 
     def run(self) -> None:
-        while not self.stopped.wait(settings.JOB_SWEEP_SECONDS * random.uniform(0.7, 1.3)):  # noqa: S311
+        while not self.stopped.wait(settings.JOB_SWEEP_SECONDS * random.uniform(0.7, 1.3)):  # noqa: S311 # nosec B311
             try:
                 swept = sweep()
             except (DatabaseError, InterfaceError) as error:

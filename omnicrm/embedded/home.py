@@ -60,7 +60,7 @@ class Home:
     def run_dir(self) -> Path:
         """Where the sockets are. A socket's path may have 103 bytes (macOS), so it cannot be in the data folder."""
         key = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:10]
-        return Path("/tmp") / f"omnicrm-{os.getuid()}-{key}"  # noqa: S108 - its owner and mode are checked
+        return Path("/tmp") / f"omnicrm-{os.getuid()}-{key}"  # noqa: S108 # nosec B108 - its owner and mode are checked
 
     @property
     def database_url(self) -> str:

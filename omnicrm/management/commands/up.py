@@ -158,7 +158,7 @@ def why_not(error: OSError, bind: str, port: int) -> str:
 
 def reachable_host(bind: str) -> str:
     """Where a browser on this machine finds a server that listens everywhere."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)  # noqa: S104 - a name to compare with
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)  # noqa: S104 # nosec B104 - a name to compare with
 
 
 def url_of(bind: str, port: int) -> str:
