@@ -111,6 +111,7 @@ def fill(alice: User) -> list[str]:
         "/accounts/2fa/webauthn/",
         "/accounts/2fa/webauthn/add/",
         "/accounts/2fa/totp/activate/",
+        "/accounts/2fa/recovery-codes/generate/",
         "/accounts/3rdparty/",
         "/accounts/sessions/",
         "/batches/",

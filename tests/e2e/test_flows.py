@@ -222,3 +222,22 @@ def test_a_dropped_file(page: Page) -> None:
     page.dispatch_event("[data-drop]", "drop", {"dataTransfer": dropped})
     expect(page.get_by_text("mail.mbox — 1.5 KB")).to_be_visible()
     assert page.evaluate("document.querySelector('input[type=file]').files.length") == 1
+
+
+def test_a_passkey_opens_the_account(page: Page) -> None:
+    keys = page.context.new_cdp_session(page)
+    keys.send("WebAuthn.enable")
+    kind = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
+    kind |= {"isUserVerified": True, "automaticPresenceSimulation": True}
+    keys.send("WebAuthn.addVirtualAuthenticator", {"options": kind})
+    page.goto("/accounts/2fa/webauthn/add/")
+    page.get_by_label("Name").fill("My laptop")
+    passwordless = page.get_by_label("passwordless", exact=False)
+    if passwordless.count():
+        passwordless.check()
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("ecovery")
+    page.context.clear_cookies()
+    page.goto("/accounts/login/")
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    expect(page.get_by_label("Account: alice@example.org")).to_be_visible()
