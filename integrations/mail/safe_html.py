@@ -53,7 +53,9 @@ STYLES = {
     "padding-bottom", "padding-left", "padding-right", "padding-top", "text-align", "text-decoration",
     "text-indent", "text-transform", "vertical-align", "white-space",
 }  # fmt: skip
-NOT_IN_STYLES = re.compile(r"[\\@]|url|image|var\(|attr\(|src\(|expression|/\*|!", re.IGNORECASE)
+NOT_IN_STYLES = re.compile(
+    r"[\\@]|url|image|var\(|attr\(|src\(|expression|/\*|!|(?:^|[\s:])-\s*[\d.]", re.IGNORECASE
+)
 TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)[^>]*?(/?)>")
 EMPTY = {
     "area",

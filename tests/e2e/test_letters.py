@@ -21,6 +21,8 @@ EVIL = """
 <form action="https://evil.example/"><button>Sign in</button></form>
 <meta http-equiv=refresh content="0;url=https://evil.example/">
 <a href="https://evil.example/">your-bank.com</a><p>The letter itself.</p>
+<div style="font-size:0;line-height:0;color:#fff;letter-spacing:99px;text-indent:999px">
+<a href="https://hidden.example/" style="font-size:16px">your-bank.com</a></div>
 """
 
 
@@ -48,6 +50,9 @@ def test_a_hostile_letter(page: Page, place: str) -> None:
     inside = page.frame_locator("iframe.letter")
     expect(inside.get_by_text("The letter itself.")).to_be_visible()
     expect(inside.get_by_text("[evil.example]").first).to_be_visible()
+    note = inside.get_by_text("[hidden.example]")
+    size, colour = (note.evaluate(f"node => getComputedStyle(node).{one}") for one in ("fontSize", "color"))
+    assert (size, colour) == ("12px", "rgb(92, 68, 0)")
     page.wait_for_timeout(500)
     assert foreign == []
     assert page.title() == title
