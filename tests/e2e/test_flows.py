@@ -6,18 +6,22 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 from django.db import connection
 from playwright.sync_api import Page, expect
 
 from jobs.runner import run_one
+from omnicrm import ratelimits
 from omnicrm.models import User
+from omnicrm.ratelimits import Counters, limit_of
 from tests.factories import (
     make_contact,
     make_contact_tag,
     make_identity,
     make_interaction,
+    make_job,
     make_participant,
     make_tag,
 )
@@ -241,3 +245,33 @@ def test_a_passkey_opens_the_account(page: Page) -> None:
     page.goto("/accounts/login/")
     page.get_by_role("button", name="Sign in with a passkey").click()
     expect(page.get_by_label("Account: alice@example.org")).to_be_visible()
+
+
+def test_a_busy_minute_of_one_person_stays_within_the_limits(
+    page: Page, alice: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the limits of an installation: a name is typed, twenty people are opened, and a page renews itself."""
+    settings.RATE_LIMITS = {
+        "default": "60/minute",
+        "poll": "240/minute",
+        "login": "10/minute",
+        "search": "40/minute",
+    }
+    settings.RATE_LIMITS |= {"import": "20/minute", "export": "10/minute", "guess": "5/5minutes"}
+    limit_of.cache_clear()
+    monkeypatch.setattr(ratelimits, "counters", Counters())
+    refused: list[str] = []
+    page.on("response", lambda answer: refused.append(answer.url) if answer.status == 429 else None)
+    people = [make_contact(alice, display_name=f"Wolfgang Amadeus {n}") for n in range(20)]
+    make_job(alice, kind="normalize", state="queued")
+    for _ in range(2):
+        page.goto("/contacts/")
+        page.get_by_role("searchbox").press_sequentially("Wolfgang Ama", delay=120)
+        expect(page.get_by_role("link", name="Wolfgang Amadeus 7")).to_be_visible()
+    for person in people:
+        page.goto("/contacts/")
+        page.goto(f"/contacts/{person.slug}/")
+    page.goto("/jobs/")
+    page.wait_for_timeout(5000)
+    limit_of.cache_clear()
+    assert refused == []

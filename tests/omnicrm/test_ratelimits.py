@@ -82,6 +82,22 @@ def test_too_often(limits: Any, client: Client) -> None:
     assert client.get("/jobs/").status_code == 200  # each page has a count of its own
 
 
+def test_too_often_as_a_sentence_and_as_json(limits: Any, client: Client) -> None:
+    for _ in range(5):
+        client.get("/contacts/")
+    sentence = client.get("/contacts/", headers={"HX-Request": "true"})
+    data = client.get("/contacts/", headers={"Accept": "application/json"})
+    assert [answer.status_code for answer in (sentence, data)] == [429, 429]
+    assert sentence.text.startswith("That was too often. Wait a minute")
+    assert data.json()["status"] == 429
+    assert all(1 <= int(answer["Retry-After"]) <= 60 for answer in (sentence, data))
+
+
+def test_searching_counts_for_itself(limits: Any, client: Client) -> None:
+    assert [client.get("/contacts/?q=ada").status_code for _ in range(5)] == [200] * 4 + [429]
+    assert client.get("/contacts/").status_code == 200
+
+
 def test_an_address_and_a_session_count_apart(limits: Any, alice: User, charlie: User) -> None:
     def ask(user: User, address: str, times: int) -> list[int]:
         browser = Client(REMOTE_ADDR=address)
@@ -127,6 +143,8 @@ def walk(resolver: Any) -> Iterator[Any]:
         ("2001:db8:1:2::7", "2001:db8:1:2::/64"),
         ("", "nowhere"),
         ("unix:", "nowhere"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),  # as a server that listens on [::] sees everybody with IPv4
+        ("fe80::1%eth0", "fe80::/64"),
     ],
 )
 def test_network(address: str, found: str) -> None:
@@ -146,6 +164,12 @@ def test_network(address: str, found: str) -> None:
         (1, "2001:db8::1", "2001:db8::1"),
         (1, "[2001:db8::1]", "2001:db8::1"),
         (1, "198.51.100.7,", "10.0.0.1"),
+        (1, "198.51.100.7, unknown", "10.0.0.1"),
+        (1, "' OR 1=1 --", "10.0.0.1"),
+        (1, "a" * 100_000, "10.0.0.1"),
+        (1, "," * 1000, "10.0.0.1"),
+        (3, "6.6.6.6, 198.51.100.7, 10.0.0.3, 10.0.0.2", "198.51.100.7"),
+        (1, "::ffff:198.51.100.7", "::ffff:c633:6407"),
     ],
 )
 def test_client_address(settings: Any, proxies: int, said: str, found: str) -> None:
