@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from allauth.account.decorators import reauthentication_required
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -23,6 +22,7 @@ from omnicrm.events import note
 from omnicrm.http import AuthedRequest, wants_fragment
 from omnicrm.owned import owned_or_404
 from omnicrm.ratelimits import limited, searching
+from omnicrm.reauthentication import sensitive
 from omnicrm.toasts import go_to
 
 MOST_TAGS = 200
@@ -52,7 +52,7 @@ def contact_list(request: AuthedRequest) -> HttpResponse:
 
 @require_POST
 @limited("export")
-@reauthentication_required  # type: ignore[untyped-decorator]
+@sensitive
 def contact_export(request: AuthedRequest) -> StreamingHttpResponse:
     """The people of the list that the address describes, as a table to download."""
     people = listing.read_list(request, request.user)

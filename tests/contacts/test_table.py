@@ -19,6 +19,7 @@ from omnicrm.acting import acting_as
 from omnicrm.models import Event, User
 from tests.commands.contract import ALICE, run
 from tests.factories import make_company, make_contact, make_contact_tag, make_identity, make_tag
+from tests.signing_in import signed_in
 
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 tricky = st.text(st.sampled_from("=+-@'\"＝,;:ab 1\n"), max_size=12) | st.text(max_size=20)
@@ -146,7 +147,9 @@ def test_many_people_come_in_pages(trusted: Client, alice: User, monkeypatch: py
 def test_only_after_the_password_and_only_ones_own(
     client: Client, alice: User, ada: Contact, stranger: Client
 ) -> None:
+    signed_in(client, alice, seconds_ago=3600)
     assert client.post("/contacts/export/")["Location"].startswith("/accounts/reauthenticate/")
+    signed_in(client, alice)
     stranger.post("/accounts/reauthenticate/", {"password": "correct horse battery"})
     assert parse_or_nothing(body(stranger.post("/contacts/export/"))) == 0
     assert client.get("/contacts/export/").status_code == 405
