@@ -25,6 +25,11 @@ ROWS: dict[str, type[models.Model]] = {
     "/contacts/?company": Company,
     "/contacts/?tag": Tag,
     "/contacts/delete/?contact": Contact,
+    "/contacts/export/?after": Contact,
+    "/contacts/export/?batch": Batch,
+    "/contacts/export/?before": Contact,
+    "/contacts/export/?company": Company,
+    "/contacts/export/?tag": Tag,
 }
 """Names whose value is the id of a row, with the address that reads them."""
 
@@ -32,6 +37,7 @@ WORDS = {
     "/activity/?before": "A moment in one's own record.",
     "/contacts/<slug>/?before": "A moment in the history of the contact in the address.",
     "address": "An e-mail address or a number, as it is typed.",
+    "code": "A code of a second factor.",
     "company": "A company by its name, as it is typed; it is looked up among one's own.",
     "done": "Whether a task is to be ticked off.",
     "due_on": "A day.",

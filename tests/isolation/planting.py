@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import zlib
 from collections.abc import Iterator
@@ -88,6 +89,8 @@ def filling(field: models.Field[Any, Any], canary: str) -> Any:
         return [canary]
     if isinstance(field, models.JSONField):
         return [canary] if field.default is list else {"canary": canary}
+    if field.name == "draft":
+        return json.dumps({"full_name": canary}).encode()
     if isinstance(field, SealedField):
         return zlib.compress(f"Subject: {canary}\r\n\r\n{canary}\r\n".encode())  # a letter, as it is kept
     return canary.encode() if isinstance(field, models.BinaryField) else canary
