@@ -167,7 +167,7 @@ def _by_file(tests: Iterable[str]) -> list[str]:
     functions: defaultdict[str, set[str]] = defaultdict(set)
     for test in tests:
         path, _, name = test.partition("::")
-        functions[path].add(name.partition("[")[0])
+        functions[path].add(name.partition("[")[0].partition("@")[0])
     return [
         f"`{path}`: {', '.join(f'`{name}`' for name in sorted(names))}" + "  "
         for path, names in sorted(functions.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -96,3 +97,10 @@ def test_files_are_named_for_what_they_do() -> None:
 )
 def test_the_rule_for_templates_sees_what_it_should(markup: str, found: bool) -> None:
     assert bool(INLINE.search(markup)) is found
+
+
+@pytest.mark.xdist_group("together")
+def test_tests_of_one_group_run_in_one_process(request: pytest.FixtureRequest) -> None:
+    """Some share a counter or a crowd of processes; xdist groups them by what it writes behind their names."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        assert request.node.nodeid.endswith("@together")

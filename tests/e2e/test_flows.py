@@ -171,7 +171,7 @@ def test_sign_in_and_out(page: Page, alice: User) -> None:
     page.goto("/contacts/")
     page.get_by_label("E-mail address").fill("Alice@Example.org")
     page.get_by_label("Password").fill("correct horse battery")
-    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    page.get_by_role("main").get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Contacts")
     page.get_by_label("Account: alice@example.org").click()
     page.get_by_role("button", name="Sign out").click()
