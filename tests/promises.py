@@ -73,14 +73,35 @@ PROMISES = {
         ("tests/omnicrm/test_backup.py",),
     ),
     "sign-in": Promise(
-        "Only the owner gets in, and no stranger can lock the owner out", ("tests/web/test_second_factor.py",)
+        "Only the owner gets in, and no stranger can lock the owner out",
+        (
+            "tests/web/test_second_factor.py",
+            "tests/web/test_guessing.py",
+            "tests/web/test_reauthentication.py",
+            "tests/web/test_signing_on.py",
+        ),
     ),
     "edges": Promise(
-        "Every answer is hardened, every door is limited", ("tests/omnicrm/test_ratelimits.py",)
+        "Every answer is hardened, every door is limited",
+        (
+            "tests/omnicrm/test_ratelimits.py",
+            "tests/omnicrm/test_outgoing.py",
+            "tests/web/test_edges.py",
+            "tests/web/test_on_the_wire.py",
+        ),
     ),
     "audit": Promise(
         "Everything done to somebody's data is on record, and tampering shows",
         ("tests/omnicrm/test_audit.py", "tests/web/test_activity.py"),
+    ),
+    "yours": Promise(
+        "All of it can be taken away, brought back, and erased for good",
+        (
+            "tests/own_data/",
+            "tests/web/test_own_data.py",
+            "tests/web/test_erasing_people.py",
+            "tests/contacts/test_table.py",
+        ),
     ),
 }
 PAGE = Path(__file__).resolve().parent.parent / "RELIABILITY.md"
