@@ -49,7 +49,7 @@ run: $(RUNNABLE) ## Postgres, Valkey, migrations, web, worker and beat in the fo
 	@exec $(MANAGE) up
 
 test: $(INSTALLED) ## all tests, on servers of their own; ARGS="-k undo" picks some
-	@$(PY) -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(PY) -m pytest -n 3 --dist loadgroup $(ARGS)
 
 e2e: $(INSTALLED) ## the tests in a browser
 	@$(PY) -m pytest -m e2e $(ARGS)
