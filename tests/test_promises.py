@@ -19,6 +19,11 @@ def test_what_a_promise_rests_on_is_there(name: str) -> None:
     assert missing == []
 
 
+@pytest.mark.parametrize("name", PROMISES)
+def test_the_page_says_what_every_promise_showed_last(name: str) -> None:
+    assert f"\n## {PROMISES[name].says}\n" in PAGE.read_text(), "Run `make proof`."
+
+
 @pytest.mark.parametrize(("path", "tests"), NAMED, ids=[path for path, _ in NAMED])
 def test_the_page_names_tests_that_are_there(path: str, tests: str) -> None:
     source = Path(ROOT / path).read_text()
