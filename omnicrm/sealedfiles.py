@@ -21,6 +21,7 @@ from django.utils.deconstruct import deconstructible
 from django.utils.module_loading import import_string
 
 from omnicrm.crypto import TAG_BYTES, CannotOpen, Keyring
+from omnicrm.pieces import PieceReader
 from omnicrm.sealed import keyring
 
 MAGIC = b"OCRM\x01"
@@ -61,32 +62,11 @@ def head_of(sealed: BinaryIO | File[bytes]) -> tuple[str, bytes]:
     return head[len(MAGIC) : len(MAGIC) + 2].decode("ascii", "replace"), head[-SALT_BYTES:]
 
 
-class SealingReader(io.RawIOBase):
+class SealingReader(PieceReader):
     """The sealed form of a plain file, to be read once from its beginning."""
 
     def __init__(self, plain: BinaryIO, name: str) -> None:
-        super().__init__()
-        self._pieces, self._left, self._at = sealing(plain, name), b"", 0
-
-    def readable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Storages go to the beginning before they read; there is no other way to go."""
-        if (offset, whence, self._at) != (0, io.SEEK_SET, 0):
-            raise io.UnsupportedOperation("A file is sealed from its beginning to its end.")
-        return 0
-
-    def readinto(self, buffer: Any) -> int:
-        if not self._left:
-            self._left = next(self._pieces, b"")
-        piece, self._left = self._left[: len(buffer)], self._left[len(buffer) :]
-        buffer[: len(piece)] = piece
-        self._at += len(piece)
-        return len(piece)
+        super().__init__(sealing(plain, name))
 
 
 class SealedReader(io.RawIOBase):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from pathlib import Path
@@ -102,5 +101,7 @@ def test_the_rule_for_templates_sees_what_it_should(markup: str, found: bool) ->
 @pytest.mark.xdist_group("together")
 def test_tests_of_one_group_run_in_one_process(request: pytest.FixtureRequest) -> None:
     """Some share a counter or a crowd of processes; xdist groups them by what it writes behind their names."""
-    if "PYTEST_XDIST_WORKER" in os.environ:
+    if request.config.getoption(
+        "loadgroup", default=False
+    ):  # what --dist loadgroup becomes in a process of xdist
         assert request.node.nodeid.endswith("@together")

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from integrations.archive import bringing
 from integrations.archive.reading import BadArchive, Reading
-from integrations.archive.writing import Archive, PieceReader
+from integrations.archive.writing import Archive
 from integrations.models import Export
 from integrations.plan import store
 from jobs.models import Job
@@ -28,6 +28,7 @@ from jobs.runner import JobContext
 from omnicrm.acting import acting_as
 from omnicrm.events import note
 from omnicrm.models import User
+from omnicrm.pieces import PieceReader
 
 # --- out
 
