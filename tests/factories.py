@@ -35,7 +35,15 @@ from contacts.models import (
     Task,
 )
 from contacts.search import parts
-from integrations.models import Export, Provenance, RawEvent, SourceFile
+from integrations.models import (
+    Export,
+    GoogleAccount,
+    Provenance,
+    RawEvent,
+    SourceFile,
+    SyncStream,
+    SyncWork,
+)
 from jobs.models import Batch, BatchItem, Job, JobEvent, PlanItem
 from omnicrm.accounts import MFAAdapter
 from omnicrm.acting import acting_as
@@ -233,6 +241,23 @@ def make_export(user: User, **fields: Any) -> Export:
     return saved(Export(user=user, **given | {"expires_at": timezone.now() + timedelta(days=1)} | fields))
 
 
+def make_google_account(user: User, **fields: Any) -> GoogleAccount:
+    given = {"google_sub": f"10000{number()}", "email": f"account{number()}@gmail.com"}
+    return saved(GoogleAccount(user=user, **given | fields))
+
+
+def make_stream(user: User, **fields: Any) -> SyncStream:
+    account = fields.pop("account", None) or make_google_account(user)
+    return saved(
+        SyncStream(user=user, account=account, **{"kind": "gmail", "remote_id": f"me{number()}"} | fields)
+    )
+
+
+def make_work(user: User, **fields: Any) -> SyncWork:
+    stream = fields.pop("stream", None) or make_stream(user)
+    return saved(SyncWork(user=user, stream=stream, **{"external_id": f"{number():016x}"} | fields))
+
+
 def make_event(user: User, **fields: Any) -> Event:
     return saved(Event(user=user, **{"actor": "web", "action": "contact.created"} | fields))
 
@@ -270,6 +295,7 @@ FACTORIES: dict[type[OwnedModel], Callable[..., Any]] = {
     EventCheck: make_event_check,
     EventLink: make_event_link,
     Export: make_export,
+    GoogleAccount: make_google_account,
     Interaction: make_interaction,
     Job: make_job,
     JobEvent: make_job_event,
@@ -284,6 +310,8 @@ FACTORIES: dict[type[OwnedModel], Callable[..., Any]] = {
     Suggestion: make_suggestion,
     Suppression: make_suppression,
     SuppressionKey: make_suppression_key,
+    SyncStream: make_stream,
+    SyncWork: make_work,
     Tag: make_tag,
     Task: make_task,
 }

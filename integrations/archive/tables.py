@@ -49,6 +49,9 @@ HELD: dict[str, tuple[str, ...]] = {
 LEFT_OUT = {
     "contacts.SearchText": "What a search looks at follows from the people, and is made anew.",
     "integrations.Export": "A copy of what an archive holds anyway.",
+    "integrations.GoogleAccount": "A connection of this installation, with its keys; another one is connected anew.",
+    "integrations.SyncStream": "How far this installation has come with an account; what it brought is held.",
+    "integrations.SyncWork": "What this installation has still to fetch.",
     "jobs.Job": "Work of this installation, which another one neither has nor needs.",
     "jobs.JobEvent": "How work of this installation went.",
     "omnicrm.EventCheck": "When the record of this installation was last read, and what was found.",

@@ -23,6 +23,7 @@ GLOBAL = {
     "omnicrm.KeyCheck": "A known sentence under each key of the installation; holds no data.",
     "omnicrm.Erasure": "That an account was erased, by a number that leads nowhere; there is no user to own it.",
     "omnicrm.IndexKey": "The sealed secret behind the blind indexes of the installation; holds no data.",
+    "integrations.QuotaBucket": "How much may be asked of Google, by numbers that name nobody; holds no data.",
     "jobs.PeriodicRun": "A slot of a schedule of the whole installation; holds no data.",
     "account.EmailAddress": "The addresses people log in with, looked up before anybody is signed in.",
     "account.EmailConfirmation": "Holds a key that is redeemed before anybody is signed in.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -60,10 +61,16 @@ class RawEvent(OwnedModel):
     """What a source said, word for word (compressed), and what became of it.
 
     `verdict` is pending, kept, skipped:<rule> or failed:<code>; the ledger counts them. An item that was left
-    out or taken back keeps a stub without its payload.
+    out or taken back keeps a stub without its payload. Files name their items by `external_id` alone. Streams have
+    Google's id there, and say in `item_key` as what it is recorded, and in `author` whose mail was left out.
     """
 
     PENDING, KEPT = "pending", "kept"
+
+    class Remote(models.TextChoices):
+        LIVE = "live"
+        TRASH = "trash"
+        DELETED = "deleted"
 
     source = models.CharField(max_length=100)
     external_id = models.CharField(max_length=300)
@@ -77,6 +84,13 @@ class RawEvent(OwnedModel):
     verdict = models.CharField(max_length=80, default=PENDING)
     reason = models.TextField(blank=True)
     normalizer = models.PositiveSmallIntegerField(default=0)
+    item_key = models.CharField(max_length=300, blank=True)
+    author = models.CharField(max_length=254, blank=True)
+    version = models.DecimalField(max_digits=20, decimal_places=0, null=True)
+    thread = models.CharField(max_length=64, blank=True)
+    labels = ArrayField(models.CharField(max_length=255), default=list)
+    remote = models.CharField(max_length=8, choices=Remote, blank=True)
+    seen_generation = models.PositiveIntegerField(default=0)
 
     objects = OwnedManager["RawEvent"]()
 
@@ -109,6 +123,13 @@ class RawEvent(OwnedModel):
             models.Index(fields=["user", "batch"], name="integrations_raw_of_batch"),
             models.Index(fields=["user", "source", "position"], name="integrations_raw_by_place"),
             models.Index(fields=["user", "external_id"], name="integrations_raw_by_id"),
+            # Partial: files, which bring the most, have neither.
+            models.Index(
+                fields=["user", "item_key"], condition=~Q(item_key=""), name="integrations_raw_by_key"
+            ),
+            models.Index(
+                fields=["user", "author"], condition=~Q(author=""), name="integrations_raw_by_author"
+            ),
         ]
 
     @property
