@@ -17,6 +17,7 @@ import time
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,7 +30,7 @@ from omnicrm import acting
 SECONDS = 7.0
 """For all of it: finding the address, connecting, sending and reading."""
 LARGEST = 100_000
-"""Bytes of an answer."""
+"""Bytes of an answer, unless a session names more."""
 RESOLVERS = ThreadPoolExecutor(4, "resolver")
 """The system's resolver knows no time limit of ours."""
 PORTS = {"http": 80, "https": 443}
@@ -55,14 +56,30 @@ class TooMuch(requests.RequestException):
     """The answer is too long, or takes too long."""
 
 
-def session(*, allowed: Collection[str] = ()) -> requests.Session:
+class TooLarge(TooMuch):
+    """The answer is too long."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """What an answer may cost: seconds for all of it, seconds without a byte of it, and its length in bytes."""
+
+    seconds: float = SECONDS
+    silence: float = SECONDS
+    largest: int = LARGEST
+
+
+USUAL = Patience()
+
+
+def session(*, allowed: Collection[str] = (), patience: Patience = USUAL) -> requests.Session:
     """For asking others. `allowed`: hosts with their ports that whoever runs this server named, wherever they are."""
     ours = requests.Session()
     ours.trust_env = False
     ours.max_redirects = 0
     ours.adapters.clear()
     for scheme in PORTS:
-        ours.mount(f"{scheme}://", Careful(frozenset(allowed)))
+        ours.mount(f"{scheme}://", Careful(frozenset(allowed), patience))
     return ours
 
 
@@ -88,25 +105,27 @@ def netloc(url: str) -> str:
 class Careful(BaseAdapter):
     """Carries one request of a session to one address."""
 
-    def __init__(self, allowed: frozenset[str]) -> None:
+    def __init__(self, allowed: frozenset[str], patience: Patience) -> None:
         super().__init__()
-        self.allowed = allowed
+        self.allowed, self.patience = allowed, patience
 
     def send(  # type: ignore[override]
         self, request: requests.PreparedRequest, timeout: float | None = None, **_: Any
     ) -> requests.Response:
         if acting.current_user_id() is not None:
             raise RuntimeError("A transaction must not wait for the network: leave acting_as first.")
-        ends = time.monotonic() + min(SECONDS, timeout or SECONDS)
+        longest = self.patience.seconds
+        ends = time.monotonic() + min(longest, timeout or longest)
         connection = connected(str(request.url), self.allowed, ends)
+        connection.sock.settimeout(min(self.patience.silence, longest))
         watch = threading.Timer(ends - time.monotonic(), hang_up, [connection])
         watch.start()
         try:
-            return exchange(connection, request)
+            return exchange(connection, request, self.patience.largest)
         except requests.RequestException:
             raise
         except (OSError, http.client.HTTPException, ValueError) as error:
-            late = time.monotonic() >= ends
+            late = isinstance(error, TimeoutError) or time.monotonic() >= ends
             raise (TooMuch if late else requests.ConnectionError)(
                 type(error).__name__, request=request
             ) from error
@@ -173,15 +192,17 @@ def encrypt(connection: http.client.HTTPConnection) -> None:
     sock.do_handshake()
 
 
-def exchange(connection: http.client.HTTPConnection, request: requests.PreparedRequest) -> requests.Response:
+def exchange(
+    connection: http.client.HTTPConnection, request: requests.PreparedRequest, largest: int
+) -> requests.Response:
     if str(request.url).startswith("https:"):
         encrypt(connection)
     headers: Mapping[str, str] = {**request.headers, "Accept-Encoding": "identity", "Connection": "close"}
     connection.request(str(request.method), request.path_url, body=request.body, headers=headers)
     answer = connection.getresponse()
-    content = answer.read(LARGEST + 1)
-    if len(content) > LARGEST:
-        raise TooMuch(f"The answer is longer than {LARGEST} bytes.", request=request)
+    content = answer.read(largest + 1)
+    if len(content) > largest:
+        raise TooLarge(f"The answer is longer than {largest} bytes.", request=request)
     if answer.length:
         raise requests.ConnectionError("The answer broke off.", request=request)
     response = requests.Response()

@@ -18,9 +18,8 @@ import pytest
 import requests
 from django.conf import settings as django_settings
 
-from omnicrm import outgoing
 from omnicrm.acting import acting_as
-from omnicrm.outgoing import NotAllowed, TooMuch, is_public, netloc, session
+from omnicrm.outgoing import NotAllowed, Patience, TooLarge, TooMuch, is_public, netloc, session
 
 PRIVATE = [
     "0.0.0.0", "0.1.2.3", "10.0.0.1", "100.64.0.1", "100.127.255.255", "127.0.0.1", "127.9.9.9", "169.254.169.254",
@@ -205,27 +204,36 @@ def test_as_much_as_is_read(here: Any) -> None:
     place, _ = here
     ours = session(allowed={place})
     assert len(ours.get(f"http://{place}/?size=100000").content) == 100_000
-    with pytest.raises(TooMuch):
+    with pytest.raises(TooLarge):
         ours.get(f"http://{place}/?size=100001")
+    more = session(allowed={place}, patience=Patience(largest=100_001))
+    assert len(more.get(f"http://{place}/?size=100001").content) == 100_001
     with pytest.raises(requests.ConnectionError):
         ours.get(f"http://{place}/short")
 
 
-def test_an_answer_that_comes_drop_by_drop(here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_comes_drop_by_drop(here: Any) -> None:
     place, _ = here
-    monkeypatch.setattr(outgoing, "SECONDS", 0.5)
     began = time.monotonic()
     with pytest.raises(requests.RequestException):
-        session(allowed={place}).get(f"http://{place}/drip")
+        session(allowed={place}, patience=Patience(seconds=0.5)).get(f"http://{place}/drip")
     assert time.monotonic() - began < 5  # of ten
 
 
+def test_a_server_that_says_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = f"127.0.0.1:{silent.getsockname()[1]}"
+        began = time.monotonic()
+        with pytest.raises(TooMuch):
+            session(allowed={place}, patience=Patience(seconds=60, silence=0.2)).get(f"http://{place}/")
+        assert time.monotonic() - began < 5
+
+
 def test_a_resolver_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outgoing, "SECONDS", 0.3)
     leave = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: leave.wait(10))
     with pytest.raises(TooMuch):
-        session().get("http://slow.example/")
+        session(patience=Patience(seconds=0.3)).get("http://slow.example/")
     leave.set()
 
 
