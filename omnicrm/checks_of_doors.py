@@ -51,6 +51,33 @@ def provider() -> list[CheckMessage]:
     return found
 
 
+GOOGLE_PLACES = (
+    "GOOGLE_API_ROOT",
+    "GOOGLE_AUTH_URI",
+    "GOOGLE_TOKEN_URI",
+    "GOOGLE_REVOKE_URI",
+    "GOOGLE_USERINFO_URI",
+)
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+@register(Tags.security)
+def google(**_: Any) -> list[CheckMessage]:
+    """Tokens that open somebody's mail go nowhere unencrypted, but to this very machine."""
+    found: list[CheckMessage] = []
+    for name in GOOGLE_PLACES:
+        place = urlsplit(getattr(settings, name))
+        if place.scheme == "http" and place.hostname not in LOOPBACK:
+            words = f"{name} is {place.geturl()}: whoever listens could read the mail of everybody connected."
+            hint = f"Set {name}={place._replace(scheme='https').geturl()}"
+            found.append(Error(words, hint=hint, id="omnicrm.E021"))
+    if bool(settings.GOOGLE_CLIENT_ID) != bool(settings.GOOGLE_CLIENT_SECRET):
+        words = "One of GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET is set, and the other is not."
+        hint = "Set both to what the Google Cloud console shows for the OAuth client, or neither."
+        found.append(Error(words, hint=hint, id="omnicrm.E022"))
+    return found
+
+
 @register(Tags.security, deploy=True)
 def open_sign_up(**_: Any) -> list[CheckMessage]:
     """Where anybody may make an account, a letter must reach its address first."""

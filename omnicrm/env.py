@@ -26,13 +26,14 @@ def flag(name: str, default: bool = False) -> bool:
     return word in TRUE
 
 
-def number(name: str, default: int, *, least: int = 0) -> int:
-    """A whole number of at least `least`."""
+def number(name: str, default: int, *, least: int = 0, most: int | None = None) -> int:
+    """A whole number of at least `least`, and at most `most` if there is such a limit."""
     value = os.environ.get(name, "").strip()
     if not value:
         return default
-    if not value.isdecimal() or int(value) < least:
-        raise ImproperlyConfigured(f"{name}={value!r} must be a whole number, {least} or more.")
+    if not value.isdecimal() or int(value) < least or (most is not None and int(value) > most):
+        bounds = f"{least} or more" if most is None else f"{least} to {most}"
+        raise ImproperlyConfigured(f"{name}={value!r} must be a whole number, {bounds}.")
     return int(value)
 
 
@@ -51,6 +52,25 @@ def address(name: str, value: str, *schemes: str) -> str:
             f"{name} must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}."
         )
     return value
+
+
+def place(name: str, default: str = "") -> str:
+    """An address on the web, or the default."""
+    value = text(name)
+    return address(name, value, "https", "http") if value else default
+
+
+def prices(name: str, usual: dict[str, int]) -> dict[str, int]:
+    """The usual prices, some of them replaced: `messages.get=5,threads.get=10`."""
+    found = dict(usual)
+    for word in listing(name):
+        what, _, price = word.partition("=")
+        if what not in usual or not price.isdecimal():
+            raise ImproperlyConfigured(
+                f"{name} has {word!r}. Write name=units, separated by commas; the names are {', '.join(usual)}."
+            )
+        found[what] = int(price)
+    return found
 
 
 def listing(name: str, default: str = "") -> list[str]:

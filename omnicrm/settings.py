@@ -158,9 +158,7 @@ SIGNUP = env.choice("SIGNUP", "first", "open", "closed")  # see omnicrm.accounts
 # Where anybody may sign up, a letter says whether an address has an account, so that the page need not.
 ACCOUNT_EMAIL_VERIFICATION = "mandatory" if SIGNUP == "open" else "none"
 # Another way in, besides passwords: an OpenID provider. Its tokens are not kept; accounts are not joined by address.
-OIDC_ISSUER = (
-    env.address("OIDC_ISSUER", env.text("OIDC_ISSUER"), "https", "http") if env.text("OIDC_ISSUER") else ""
-)
+OIDC_ISSUER = env.place("OIDC_ISSUER")
 OIDC_CLIENT_ID, OIDC_CLIENT_SECRET = env.text("OIDC_CLIENT_ID"), env.secret("OIDC_CLIENT_SECRET")
 OIDC_NAME = env.text("OIDC_NAME", "OpenID")
 SOCIALACCOUNT_ADAPTER = "omnicrm.oidc.provider.SocialAdapter"
@@ -258,6 +256,38 @@ JOB_SWEEP_SECONDS = env.number("JOB_SWEEP_SECONDS", 3, least=1)
 JOB_DRAIN_SECONDS = env.number("JOB_DRAIN_SECONDS", 30, least=1)
 JOB_KEEP_SUCCEEDED_DAYS = env.number("JOB_KEEP_SUCCEEDED_DAYS", 7, least=1)
 JOB_KEEP_DEAD_DAYS = env.number("JOB_KEEP_DEAD_DAYS", 90, least=1)
+
+# --- Google: what this server is there, where Google is, and how much of its quotas is used
+GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET = env.text("GOOGLE_CLIENT_ID"), env.secret("GOOGLE_CLIENT_SECRET")
+GOOGLE_API_ROOT = env.place("GOOGLE_API_ROOT")  # by default that of each of Google's documents
+GOOGLE_AUTH_URI = env.place("GOOGLE_AUTH_URI", "https://accounts.google.com/o/oauth2/v2/auth")
+GOOGLE_TOKEN_URI = env.place("GOOGLE_TOKEN_URI", "https://oauth2.googleapis.com/token")
+GOOGLE_REVOKE_URI = env.place("GOOGLE_REVOKE_URI", "https://oauth2.googleapis.com/revoke")
+GOOGLE_USERINFO_URI = env.place("GOOGLE_USERINFO_URI", "https://openidconnect.googleapis.com/v1/userinfo")
+GOOGLE_USER_UNITS = env.number("GOOGLE_USER_UNITS", 6_000, least=1)  # of Gmail, in a minute
+GOOGLE_PROJECT_UNITS = env.number("GOOGLE_PROJECT_UNITS", 1_200_000, least=1)
+GOOGLE_CALENDAR_USER_REQUESTS = env.number("GOOGLE_CALENDAR_USER_REQUESTS", 600, least=1)  # in a minute
+GOOGLE_CALENDAR_PROJECT_REQUESTS = env.number("GOOGLE_CALENDAR_PROJECT_REQUESTS", 10_000, least=1)
+GOOGLE_QUOTA_SHARE = env.number("GOOGLE_QUOTA_SHARE", 80, least=1, most=100)  # percent of the above
+GOOGLE_PRICES = env.prices(
+    "GOOGLE_PRICES",
+    {
+        "profile.get": 1,
+        "labels.list": 1,
+        "sendas.list": 1,
+        "messages.list": 5,
+        "messages.get": 20,
+        "threads.get": 40,
+        "history.list": 2,
+        "watch": 100,
+        "stop": 50,
+        "drafts.create": 10,
+        "drafts.list": 5,
+        "drafts.get": 20,
+        "drafts.delete": 10,
+        "drafts.send": 100,
+    },
+)  # units of Gmail; where Google has published no new price, the old one, or that of what it resembles
 
 CELERY_BROKER_URL = broker_url(REDIS_URL)
 CELERY_TASK_IGNORE_RESULT = True

@@ -18,7 +18,7 @@ from django.db import connection
 from gunicorn.config import Config
 
 from omnicrm import checks, env
-from omnicrm.checks_of_doors import DEMO_EMAIL, DEMO_PASSWORD, demonstration
+from omnicrm.checks_of_doors import DEMO_EMAIL, DEMO_PASSWORD, GOOGLE_PLACES, demonstration
 from omnicrm.models import User
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -70,6 +70,23 @@ def test_one_of_these(monkeypatch: pytest.MonkeyPatch) -> None:
     assert env.address("X", "q://there", "p", "q") == "q://there"
 
 
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [("", "default"), ("https://a.example/", "https://a.example/"), (" http://b ", "http://b")],
+)
+def test_a_place_on_the_web(monkeypatch: pytest.MonkeyPatch, value: str, found: str) -> None:
+    monkeypatch.setenv("X", value)
+    assert env.place("X", "default") == found
+
+
+def test_some_prices(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = {"a.get": 20, "a.list": 5}
+    assert env.prices("X", usual) == usual
+    monkeypatch.setenv("X", "a.get=4, a.list=0")
+    assert env.prices("X", usual) == {"a.get": 4, "a.list": 0}
+    assert usual == {"a.get": 20, "a.list": 5}
+
+
 def test_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("X", " a , b ,, ")
     assert env.listing("X", "c") == ["a", "b"]
@@ -92,6 +109,22 @@ def test_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path
         (lambda name: env.number(name, 7), "X", "-1", "X='-1' must be a whole number, 0 or more."),
         (lambda name: env.number(name, 7, least=1), "X", "0", "X='0' must be a whole number, 1 or more."),
         (lambda name: env.number(name, 7), "X", "1.5", "X='1.5' must be a whole number, 0 or more."),
+        (
+            lambda name: env.number(name, 7, least=1, most=100),
+            "X",
+            "101",
+            "X='101' must be a whole number, 1 to 100.",
+        ),
+        (env.place, "X", "ftp://a", "X must begin with https:// or http://."),
+        *(
+            (
+                lambda name: env.prices(name, {"a.get": 20, "b": 1}),
+                "X",
+                value,
+                f"X has {value!r}. Write name=units, separated by commas; the names are a.get, b.",
+            )
+            for value in ("c=1", "a.get", "a.get=-1", "a.get=1.5", "b=")
+        ),
         (lambda name: env.choice(name, "a", "b"), "X", "c", "X='c' must be one of a, b."),
         (
             lambda name: env.address(name, env.text(name), "p", "q"),
@@ -200,6 +233,18 @@ def test_nothing_is_wrong_with_sound_settings(sound: Any) -> None:
             "Set OIDC_ISSUER=https://login.example",
         ),
         ({"OIDC_ISSUER": "https://login.example"}, "omnicrm.E016", "Set both to what the provider shows"),
+        (
+            {"GOOGLE_API_ROOT": "http://google.example:8080/"},
+            "omnicrm.E021",
+            "Set GOOGLE_API_ROOT=https://google.example:8080/",
+        ),
+        (
+            {"GOOGLE_TOKEN_URI": "http://127.0.0.2/token"},
+            "omnicrm.E021",
+            "Set GOOGLE_TOKEN_URI=https://127.0.0.2/token",
+        ),
+        ({"GOOGLE_CLIENT_ID": "id"}, "omnicrm.E022", "Set both to what the Google Cloud console shows"),
+        ({"GOOGLE_CLIENT_SECRET": "s"}, "omnicrm.E022", "Set both to what the Google Cloud console shows"),
         ({"SIGNUP": "open"}, "omnicrm.E017", "Set EMAIL_HOST to a mail server, or SIGNUP=first."),
         ({"SESSION_COOKIE_SECURE": False}, "omnicrm.E018", "Remove SECURE, or set it to 1."),
         ({"ALLOWED_HOSTS": ["*"]}, "omnicrm.W005", "Set ALLOWED_HOSTS=crm.example.org"),
@@ -253,6 +298,20 @@ def test_the_demonstration_is_not_for_others(sound: Any) -> None:
 def test_a_server_with_an_open_door_is_not_clean(given: dict[str, str], finding: str) -> None:
     done = check("--deploy", **given)
     assert (done.returncode, finding in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("host", ["localhost:9000", "127.0.0.1:9000", "[::1]:9000"])
+def test_a_google_of_this_machine_needs_no_tls(sound: Any, host: str) -> None:
+    for name in GOOGLE_PLACES:
+        setattr(sound, name, f"http://{host}/place")
+    sound.GOOGLE_CLIENT_ID = sound.GOOGLE_CLIENT_SECRET = "ours"
+    assert ids(deploy=True) == {}
+
+
+@pytest.mark.parametrize("name", GOOGLE_PLACES)
+def test_a_google_elsewhere_needs_tls(name: str) -> None:
+    done = check("--deploy", **{name: "http://google.example/place"})
+    assert (done.returncode, f"Set {name}=https://google.example/place" in done.stderr) == (1, True)
 
 
 @pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "[::1]:8000"])
