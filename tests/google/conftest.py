@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.google.scripted import Script, scripted
+
+
+@pytest.fixture
+def script(settings: Any) -> Iterator[Script]:
+    """A Google that answers as the test says, and that the settings name."""
+    with scripted() as running:
+        settings.GOOGLE_CLIENT_ID, settings.GOOGLE_CLIENT_SECRET = "our-id", "our-secret"
+        settings.GOOGLE_API_ROOT = running.place
+        settings.GOOGLE_AUTH_URI = f"{running.place}/auth"
+        settings.GOOGLE_TOKEN_URI = f"{running.place}/token"
+        settings.GOOGLE_REVOKE_URI = f"{running.place}/revoke"
+        settings.GOOGLE_USERINFO_URI = f"{running.place}/userinfo"
+        yield running
