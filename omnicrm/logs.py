@@ -53,6 +53,7 @@ def config(level: str, *, pretty: bool = False) -> dict[str, Any]:
             "django.request": {"level": "ERROR"},  # omnicrm.middleware has a line for every request
             "django.server": {"handlers": [], "level": "WARNING"},
             "gunicorn.error": {"handlers": [], "propagate": True},
+            "googleapiclient": {"level": "ERROR"},  # its warnings quote answers
             "celery.app.trace": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},
         },

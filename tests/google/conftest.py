@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from integrations.google.client import Google
+from tests.google.asking import GRANT, NOW, Noting
 from tests.google.scripted import Script, scripted
 
 
@@ -19,3 +21,13 @@ def script(settings: Any) -> Iterator[Script]:
         settings.GOOGLE_REVOKE_URI = f"{running.place}/revoke"
         settings.GOOGLE_USERINFO_URI = f"{running.place}/userinfo"
         yield running
+
+
+@pytest.fixture
+def gate() -> Noting:
+    return Noting()
+
+
+@pytest.fixture
+def google(script: Script, gate: Noting) -> Google:
+    return Google(GRANT, gate=gate, clock=lambda: NOW)
