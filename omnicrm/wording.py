@@ -32,6 +32,7 @@ WHAT = {
             "import.approved": "A plan was approved",
             "import.discarded": "A plan was thrown away",
             "import.planned": "An import was planned",
+            "account.preferences_changed": "What is taken from an account was changed",
             "interaction.added": "E-mails and meetings were added",
             "job.dead": "A job was given up",
             "job.retried": "A job was started again",
