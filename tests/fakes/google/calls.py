@@ -1,0 +1,65 @@
+"""One request as the fake sees it, and the log of all of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .accounts import Account
+
+
+@dataclass
+class Call:
+    at: float
+    verb: str
+    path: str
+    query: dict[str, list[str]]
+    headers: dict[str, str]
+    body: bytes
+    name: str = ""
+    """The method's id ("gmail.users.messages.get"), or "batch", "oauth.token", …"""
+    user: str = ""
+    """The address of the account whose token it carries."""
+    units: int = 0
+    status: int = 0
+    """0 where no answer arrived."""
+    in_batch: bool = False
+    account: Account | None = None
+    grant: Any = None
+
+    def told(self) -> dict[str, Any]:
+        return {
+            "at": self.at,
+            "name": self.name,
+            "user": self.user,
+            "method": self.verb,
+            "path": self.path,
+            "query": self.query,
+            "status": self.status,
+            "units": self.units,
+            "in_batch": self.in_batch,
+        }
+
+
+@dataclass
+class Calls(list[Call]):
+    """In order. Parts of batches stand after the batch that brought them."""
+
+    in_flight: Counter[str] = field(default_factory=Counter)
+    most_in_flight: Counter[str] = field(default_factory=Counter)
+
+    def of(self, name: str = "", user: str = "") -> list[Call]:
+        """Those whose method's id holds `name`, made for `user`."""
+        return [call for call in self if name in call.name and user in ("", call.user)]
+
+    def counted(self) -> Counter[str]:
+        return Counter(call.name for call in self)
+
+    def enter(self, token: str) -> None:
+        self.in_flight[token] += 1
+        self.most_in_flight[token] = max(self.most_in_flight[token], self.in_flight[token])
+
+    def leave(self, token: str) -> None:
+        self.in_flight[token] -= 1
