@@ -21,6 +21,7 @@ Asking it:
     google.handle(method, url, headers, body) -> (status, headers, body)
     service(google, "gmail" | "calendar", email, *scopes)         Google's own client, in this process, no socket
     Transport(google)                                             in place of httplib2.Http;  credentials(google, email, *scopes)
+    session.mount("http://", Adapter(google))                     the same for requests
     with serving(google, port=0) as server: server.root, server.environment()        a server on loopback
     google.sign_in(email, *scopes) -> {"access_token", "refresh_token"}
 
@@ -30,6 +31,8 @@ Batches: google.concurrency: the parts that are let through at once
 What goes wrong (answers.NAMED: "503", "domainPolicy", …; faults.BROKEN: "timeout", "reset", "truncated", "lost", …):
     google.faults.add("messages.get", "503", count=2, skip=1); .add(lambda call: …, effect); .chance(rate, seed=…); .clear()
     google.between.append(lambda call: …)      before every request and part of a batch: let the mailbox change
+Pushes: google.pushes.subscribe(topic, url, audience=…), .pending, .deliver(post=None, times=1, lose=False, shuffle=seed)
+    .most_per_second, .watches, .channels; post(url, headers, body) -> status. Nothing is sent but by `deliver`.
 What was asked: google.calls.of("messages.get", email), .counted(), .most_in_flight; each has .at .name .user .status .units
 
 Sample data: sample.open_account(google, email, messages=2000, seed=1), sample.letter(subject=…, …), sample.load_mbox(account, path)
@@ -50,6 +53,7 @@ from .answers import Answer as Answer
 from .clock import Clock as Clock
 from .core import Google as Google
 from .server import serving as serving
+from .transport import Adapter as Adapter
 from .transport import Transport as Transport
 from .transport import credentials as credentials
 from .transport import service as service

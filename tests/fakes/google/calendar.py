@@ -155,6 +155,7 @@ class Calendars:
     changed: dict[str, int] = field(default_factory=dict)
     number: int = 0
     generation: int = 0
+    told: list[Callable[[], Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.add(self.owner, self.owner, primary=True)
@@ -183,3 +184,5 @@ class Calendars:
     def _note(self, id: str) -> None:
         self.number += 1
         self.changed[id] = self.number
+        for each in self.told:
+            each()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email.utils
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -29,6 +30,9 @@ class Clock:
             time.sleep(seconds)
         else:
             self.advance(seconds)
+
+    def http_date(self, at: float) -> str:
+        return email.utils.formatdate(at, usegmt=True)
 
     def iso(self, later: float = 0.0) -> str:
         """As Google writes times: UTC, milliseconds, a Z."""

@@ -134,6 +134,16 @@ def quota(
         google.quota.punish(punish, seconds)
 
 
+def push(google: Google, do: str = "deliver", **how: Any) -> dict[str, Any]:
+    """`do`: subscribe (a `topic` to a `url`), or deliver what is pending (`times`, `lose`, `shuffle`)."""
+    if do == "subscribe":
+        google.pushes.subscribe(**how)
+        return {}
+    if do != "deliver":
+        raise ValueError(do)
+    return {"answers": google.pushes.deliver(**how)}
+
+
 def clear(google: Google) -> None:
     """Faults and the log of calls."""
     google.faults.clear()
@@ -151,5 +161,6 @@ DOORS: dict[str, Callable[..., Any]] = {
     "chance": chance,
     "consents": consents,
     "quota": quota,
+    "push": push,
     "clear": clear,
 }

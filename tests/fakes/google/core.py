@@ -31,6 +31,7 @@ from .mailbox import Mailbox
 from .methods import Method, find
 from .methods_answered import HANDLERS
 from .oauth import OAuth, identity
+from .pushes import Pushes
 from .quota import Quota
 
 BATCHES = ("/batch", "/batch/gmail/v1", "/batch/calendar/v3")
@@ -49,6 +50,7 @@ class Google:
         self.oauth = OAuth(self.clock, testing=testing)
         self.quota = Quota(self.clock)
         self.faults = Faults()
+        self.pushes = Pushes(self.clock)
         self.calls = Calls()
         self.concurrency = 25
         """How many parts of a batch Gmail takes at once for one user; it does not say, and batches of 25 passed."""
@@ -123,9 +125,12 @@ class Google:
 
     def _logged(self, call: Call, route: Callable[[], Answer]) -> Answer:
         self.calls.append(call)
-        self._name(call)
+        found = find(call.verb, call.path)
+        call.name = found[0].id if found else "batch" if call.path in BATCHES else f"oauth{call.path}"
+        self._identify(call)
         for each in self.between:
             each(call)
+        self._identify(call)  # the token may have ended meanwhile
         try:
             fault = self.faults.for_(call)
             answer = faults.apply(fault, call, route, self.clock.sleep) if fault else route()
@@ -134,13 +139,11 @@ class Google:
         call.status = answer.status
         return answer
 
-    def _name(self, call: Call) -> None:
-        found = find(call.verb, call.path)
-        call.name = found[0].id if found else "batch" if call.path in BATCHES else f"oauth{call.path}"
+    def _identify(self, call: Call) -> None:
         kind, _, token = call.headers.get("authorization", "").partition(" ")
         call.grant = self.oauth.grant_of(token) if kind.lower() == "bearer" else None
         call.account = call.grant.account if call.grant else None
-        call.user = call.account.email if call.account else ""
+        call.user = call.account.email if call.account else call.user
 
     def _route(self, call: Call, instead: Answer | None = None) -> Answer:
         found = find(call.verb, call.path)

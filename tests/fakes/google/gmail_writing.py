@@ -8,9 +8,10 @@ from typing import Any
 
 from . import message as letter
 from .answers import not_found, refuse
-from .gmail import brief, known_labels, one, only_metadata, page, resource
+from .gmail import brief, known_labels, one, page, resource, wanted_format
 from .handlers import Asked, answers
 from .mailbox import Mailbox, Message
+from .searching import Search
 
 
 def raw_of(told: dict[str, Any]) -> bytes:
@@ -49,15 +50,18 @@ def update_draft(asked: Asked) -> dict[str, Any]:
 def get_draft(asked: Asked) -> dict[str, Any]:
     draft = known_draft(asked, asked["id"])
     message = asked.mailbox.messages[asked.mailbox.drafts[draft]]
-    if only_metadata(asked):
-        raise refuse(403, "forbidden", "Metadata scope doesn't allow format FULL")
-    return {"id": draft, "message": resource(message, asked.get("format", "full").lower())}
+    return {"id": draft, "message": resource(message, wanted_format(asked))}
 
 
 @answers("gmail.users.drafts.list")
 def list_drafts(asked: Asked) -> dict[str, Any]:
     by_message = {message: draft for draft, message in asked.mailbox.drafts.items()}
-    drafts = [message for message in asked.mailbox.newest_first() if message.id in by_message]
+    search = Search(asked.get("q") or "", asked.mailbox)
+    drafts = [
+        message
+        for message in asked.mailbox.newest_first()
+        if message.id in by_message and search.matches(message)
+    ]
     shown, more = page(drafts, asked, lambda message: message.order)
     listed = [
         {"id": by_message[message.id], "message": {"id": message.id, "threadId": message.thread}}

@@ -56,8 +56,8 @@ class Mailbox:
     messages: dict[str, Message] = field(default_factory=dict)
     drafts: dict[str, str] = field(default_factory=dict)
     """Ids of drafts, each with the id of its message; that changes with every save."""
-    changed: list[Callable[[], Any]] = field(default_factory=list)
-    """Called after every change."""
+    changed: list[Callable[[Message], Any]] = field(default_factory=list)
+    """Called after every change, with what it was of."""
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
@@ -95,7 +95,7 @@ class Mailbox:
         message = Message(id, thread or self._thread_for(first) or id, raw, ms, set(labels), headers)
         self._keep(message, first)
         message.version = self.history.note(message, messagesAdded=())
-        self._tell()
+        self._tell(message)
         return message
 
     def relabel(self, id: str, add: Iterable[str] = (), remove: Iterable[str] = ()) -> None:
@@ -106,7 +106,7 @@ class Mailbox:
         kinds = {"labelsAdded": added, "labelsRemoved": removed}
         if happened := {kind: labels for kind, labels in kinds.items() if labels}:
             message.version = self.history.note(message, **happened)
-            self._tell()
+            self._tell(message)
 
     def trash(self, id: str) -> None:
         self.relabel(id, add=["TRASH"], remove=["INBOX"])
@@ -123,7 +123,7 @@ class Mailbox:
         if self._by_message_id.get(key := message.head.get("message-id", "").strip("<> ")) is message:
             del self._by_message_id[key]
         message.version = self.history.note(message, messagesDeleted=())
-        self._tell()
+        self._tell(message)
 
     def save_draft(self, raw: bytes, *, draft: str | None = None, thread: str | None = None) -> str:
         """The id of the draft. Its message is a new one every time."""
@@ -165,9 +165,9 @@ class Mailbox:
                 return known.thread
         return None
 
-    def _tell(self) -> None:
+    def _tell(self, message: Message) -> None:
         for each in self.changed:
-            each()
+            each(message)
 
 
 def subject(text: str) -> str:

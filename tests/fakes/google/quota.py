@@ -18,6 +18,7 @@ PRICES = {
     "gmail.users.labels.list": 1,
     "gmail.users.labels.get": 1,
     "gmail.users.messages.attachments.get": 20,
+    "gmail.users.settings.sendAs.list": 1,
     "gmail.users.messages.send": 100,
     "gmail.users.drafts.send": 100,
     "gmail.users.drafts.create": 10,

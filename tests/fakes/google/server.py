@@ -41,6 +41,11 @@ class Server(ThreadingHTTPServer):
             "GOOGLE_CLIENT_SECRET": self.google.oauth.client_secret,
         }
 
+    def tell(self) -> None:
+        """Until the server stops."""
+        while not self.stopping.wait(0.1):
+            self.google.pushes.deliver()
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Somebody hanging up is not among the lines of the test; a mistake of the fake is."""
         if not isinstance(sys.exception(), ConnectionError):
@@ -94,11 +99,15 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(google: Google, port: int = 0) -> Iterator[Server]:
-    """A server in threads of this process; `server.root` is where, `server.environment()` leads OmniCRM there."""
+def serving(google: Google, port: int = 0, *, pushing: bool = False) -> Iterator[Server]:
+    """A server in threads of this process; `server.root` is where, `server.environment()` leads OmniCRM there.
+    `pushing`: what Google tells by itself is sent at once."""
     server = Server(google, port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    telling = threading.Thread(target=server.tell, daemon=True)
     thread.start()
+    if pushing:
+        telling.start()
     try:
         yield server
     finally:
