@@ -20,7 +20,7 @@ SHORT = "https://www.googleapis.com/auth/"
 
 PAGE = """<!DOCTYPE html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Sign in - fake Google accounts</title>
+<link rel="icon" href="data:,"><title>Sign in - fake Google accounts</title>
 <h1>OmniCRM wants access to your account</h1>
 <p>This is a stand-in for Google. It runs on this computer, and the accounts are made up.</p>
 <form method="post" action="{action}">
