@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -55,8 +56,8 @@ def test_it_serves_sample_mail_and_says_where(tmp_path: Path) -> None:
 def test_it_says_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(CommandError, match=r"There is no file .*nothing\.mbox\."):
         call_command("fake_google", "--messages", "0", "--mbox", str(tmp_path / "nothing.mbox"))
-    with running("--messages", "0") as there:
-        port = there["GOOGLE_API_ROOT"].rpartition(":")[2]
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
         with pytest.raises(CommandError, match=f"Port {port} cannot be used .* Choose another: --port 0"):
             call_command("fake_google", "--messages", "0", "--port", port)
     monkeypatch.setattr(fake_google, "FAKE", "tests.nothing_of_the_kind")

@@ -6,6 +6,7 @@ import base64
 import http.client
 import json
 from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from typing import Any
 
 import httplib2
@@ -110,6 +111,18 @@ def test_connections_break_alike_over_a_socket_and_in_the_process(
     assert profile(google, root, timeout=5).json()["emailAddress"] == ADA
     assert google.clock() == pytest.approx(before + 0.05)
     assert [call.status for call in google.calls] == [0, 0, 0, 200]
+
+
+def test_a_slow_answer_holds_up_nobody_else_and_is_counted_as_in_flight(ada: Account) -> None:
+    google = Google()
+    google.accounts[ADA] = ada
+    google.faults.add("getProfile", "slow", seconds=0.5)
+    with serving(google) as server, ThreadPoolExecutor(2) as pool:
+        slow, quick = (pool.submit(profile, google, server.root, timeout=5) for _ in range(2))
+        done, _ = wait([slow, quick], return_when=FIRST_COMPLETED)
+        assert [each.result().status_code for each in done] == [200]
+        assert not (slow.done() and quick.done())
+    assert google.calls.most_in_flight[ADA] == 2
 
 
 def test_an_answer_is_lost_after_all_was_done(google: Google, ada: Account, writing: Any) -> None:

@@ -51,10 +51,8 @@ class Command(BaseCommand):
             )
         if mbox:
             self.load(fake, next(iter(google.accounts.values())), mbox)
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
-            with suppress(KeyboardInterrupt):
-                self.serve(fake, google, port)
+            self.serve(fake, google, port)
         except OSError as error:
             raise CommandError(
                 f"Port {port} cannot be used ({error.strerror}). Choose another: --port 0"
@@ -66,7 +64,8 @@ class Command(BaseCommand):
         self.stderr.write(f"{fake.sample.load_mbox(account, mbox)} messages from {mbox}.")
 
     def serve(self, fake: ModuleType, google: Any, port: int) -> None:
-        with fake.serving(google, port, pushing=True) as server:
+        with fake.serving(google, port, pushing=True) as server, suppress(KeyboardInterrupt):
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
             for name, value in server.environment().items():
                 self.stdout.write(f"{name}={value}")
             self.stdout.write(f"# A fake Google for {', '.join(google.accounts)}; Ctrl-C ends it.")

@@ -27,13 +27,13 @@ Asking it:
 
 Consents: google.oauth.revoke(account), .expire_access(), .testing = True (seven days), .redirect_uris, .grants
 Quota: google.quota.per_user["gmail"], .per_project, .prices, .code = 403, .punish(email, seconds), .rejected, .used, .boxed
-Batches: google.concurrency: the parts that are let through at once
+Batches: google.concurrency: the parts that are let through at once; pages: google.short_pages, .empty_pages (of events)
 What goes wrong (answers.NAMED: "503", "domainPolicy", …; faults.BROKEN: "timeout", "reset", "truncated", "lost", …):
     google.faults.add("messages.get", "503", count=2, skip=1); .add(lambda call: …, effect); .chance(rate, seed=…); .clear()
     google.between.append(lambda call: …)      before every request and part of a batch: let the mailbox change
 Pushes: google.pushes.subscribe(topic, url, audience=…), .pending, .deliver(post=None, times=1, lose=False, shuffle=seed)
     .most_per_second, .watches, .channels; post(url, headers, body) -> status. Nothing is sent but by `deliver`.
-What was asked: google.calls.of("messages.get", email), .counted(), .most_in_flight; each has .at .name .user .status .units
+What was asked: google.calls.of("messages.get", email), .counted(), .most_in_flight[email]; each has .at .name .user .status .units
 
 Sample data: sample.open_account(google, email, messages=2000, seed=1), sample.letter(subject=…, …), sample.load_mbox(account, path)
 From another process: `manage.py fake_google` and the doors below /fake/ (control.py).

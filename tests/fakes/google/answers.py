@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 JSON = {"content-type": "application/json; charset=UTF-8"}
@@ -192,7 +193,7 @@ def unhappy_page(code: int = 502) -> Answer:
     return page(UNHAPPY_PAGE.format(code=code), code)
 
 
-NAMED = {
+NAMED: dict[str, Callable[[], Answer]] = {
     "rateLimitExceeded": lambda: rate_limited(403),
     "userRateLimitExceeded": lambda: rate_limited(403, reason="userRateLimitExceeded"),
     "429": rate_limited,

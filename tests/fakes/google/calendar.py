@@ -82,7 +82,9 @@ class Calendar:
         return id
 
     def change(self, id: str, **fields: Any) -> None:
-        times = {name: time_of(fields[name], self.time_zone) for name in ("start", "end") if name in fields}
+        times: dict[str, Any] = {
+            name: time_of(fields[name], self.time_zone) for name in ("start", "end") if name in fields
+        }
         old = self.events[id]
         self._store(
             {**old, **fields, **times, "updated": self.clock.iso(), "sequence": old.get("sequence", 0) + 1}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +29,8 @@ class Call:
     status: int = 0
     """0 where no answer arrived."""
     in_batch: bool = False
+    delay: float = 0.0
+    """Seconds that its answer is held back."""
     account: Account | None = None
     grant: Any = None
 
@@ -49,6 +54,8 @@ class Calls(list[Call]):
 
     in_flight: Counter[str] = field(default_factory=Counter)
     most_in_flight: Counter[str] = field(default_factory=Counter)
+    """By user: how many requests were with us at once."""
+    _counting: threading.Lock = field(default_factory=threading.Lock)
 
     def of(self, name: str = "", user: str = "") -> list[Call]:
         """Those whose method's id holds `name`, made for `user`."""
@@ -57,9 +64,13 @@ class Calls(list[Call]):
     def counted(self) -> Counter[str]:
         return Counter(call.name for call in self)
 
-    def enter(self, token: str) -> None:
-        self.in_flight[token] += 1
-        self.most_in_flight[token] = max(self.most_in_flight[token], self.in_flight[token])
-
-    def leave(self, token: str) -> None:
-        self.in_flight[token] -= 1
+    @contextmanager
+    def in_flight_of(self, user: str) -> Iterator[None]:
+        with self._counting:
+            self.in_flight[user] += 1
+            self.most_in_flight[user] = max(self.most_in_flight[user], self.in_flight[user])
+        try:
+            yield
+        finally:
+            with self._counting:
+                self.in_flight[user] -= 1

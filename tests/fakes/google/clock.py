@@ -27,7 +27,7 @@ class Clock:
 
     def sleep(self, seconds: float) -> None:
         if self.runs:
-            time.sleep(seconds)
+            time.sleep(max(0.0, seconds))
         else:
             self.advance(seconds)
 

@@ -56,6 +56,8 @@ class Google:
         """How many parts of a batch Gmail takes at once for one user; it does not say, and batches of 25 passed."""
         self.empty_pages = True
         """Long lists of events have an empty page in them."""
+        self.short_pages = False
+        """Lists of mail may have fewer on a page than were asked for, as Gmail reserves the right to."""
         self.keeps_message_ids = True
         """Whether a sent letter keeps the Message-ID that its writer gave it."""
         self.sent: list[tuple[str, bytes]] = []
@@ -95,13 +97,13 @@ class Google:
     ) -> Answer:
         """(status, headers, body). A fault of the transport is raised as the transport would."""
         call = self._call(method, url, headers or {}, body)
-        token = call.headers.get("authorization", "")
-        self.calls.enter(token)
-        try:
-            with self._lock:
-                return self._logged(call, lambda: self._route(call))
-        finally:
-            self.calls.leave(token)
+        self._identify(call)
+        with self.calls.in_flight_of(call.user):
+            try:
+                with self._lock:
+                    return self._logged(call, lambda: self._route(call))
+            finally:
+                self.clock.sleep(call.delay)
 
     def part(self, part: batch.Part, outer: Call, *, instead: Answer | None = None) -> Answer:
         """One request of a batch. What would break a connection is a 503 in here."""
@@ -114,6 +116,8 @@ class Google:
             return error(503, "backendError", "Backend Error")
         except faults.Truncated as half:
             return Answer(half.answer.status, half.answer.headers, half.partial)
+        finally:
+            outer.delay += call.delay
 
     def _call(self, verb: str, url: str, headers: Mapping[str, str], body: bytes | str | None) -> Call:
         parts = urlsplit(url)
@@ -133,7 +137,7 @@ class Google:
         self._identify(call)  # the token may have ended meanwhile
         try:
             fault = self.faults.for_(call)
-            answer = faults.apply(fault, call, route, self.clock.sleep) if fault else route()
+            answer = faults.apply(fault, call, route) if fault else route()
         except Refused as refused:
             answer = refused.answer
         call.status = answer.status

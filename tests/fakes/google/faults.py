@@ -92,7 +92,7 @@ class Faults:
         return None
 
 
-def apply(fault: Fault, call: Call, do: Callable[[], Answer], sleep: Callable[[float], None]) -> Answer:
+def apply(fault: Fault, call: Call, do: Callable[[], Answer]) -> Answer:
     """The answer under this fault. What breaks a connection is raised as the transport would raise it."""
     effect = fault.effect(call) if callable(fault.effect) else fault.effect
     if effect is None:
@@ -102,7 +102,7 @@ def apply(fault: Fault, call: Call, do: Callable[[], Answer], sleep: Callable[[f
     if effect in NAMED:
         raise Refused(NAMED[effect]())
     if effect == "slow":
-        sleep(fault.seconds)
+        call.delay += fault.seconds
         return do()
     return broken(effect, fault, do)
 

@@ -100,6 +100,8 @@ def page(found: list[Any], asked: Asked, order: Any) -> tuple[list[Any], dict[st
         last = read_token(token)
         found = [each for each in found if order(each) < last]
     more = {"resultSizeEstimate": min(len(found), ROUGHLY)}
+    if asked.google.short_pages:
+        most = max(1, asked.google.random.randint(0, most))
     shown = list(islice(found, most))
     return shown, more if len(shown) == len(found) else more | {
         "nextPageToken": write_token(order(shown[-1]))

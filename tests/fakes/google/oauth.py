@@ -225,7 +225,8 @@ class OAuth:
 
 def identity(grant: Grant) -> dict[str, Any]:
     """What the scopes let one know about whose account it is."""
-    account, told = grant.account, {"sub": grant.account.sub}
+    account = grant.account
+    told: dict[str, Any] = {"sub": account.sub}
     if IDENTITY["email"] in grant.scopes:
         told |= {"email": account.email, "email_verified": True}
     if IDENTITY["profile"] in grant.scopes:

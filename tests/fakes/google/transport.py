@@ -77,7 +77,7 @@ class Held(Credentials):
     google: Google
 
     def refresh(self, request: Any) -> None:
-        super().refresh(Request(Transport(self.google)))
+        super().refresh(Request(Transport(self.google)))  # type: ignore[no-untyped-call]
 
 
 def credentials(google: Google, email: str, *scopes: str) -> Held:
