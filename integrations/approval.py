@@ -11,7 +11,8 @@ from django.utils import timezone
 from integrations import people
 from integrations.deciding import SUPPRESSED
 from integrations.models import SourceFile
-from integrations.plan import MATCHER, look, source_file
+from integrations.origins import source_file
+from integrations.plan import MATCHER, look
 from integrations.readers import NORMALIZER
 from jobs.models import Batch, Job
 from jobs.queue import enqueue

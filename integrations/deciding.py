@@ -10,6 +10,7 @@ from typing import Any
 from django.db import connection
 
 from integrations import people
+from integrations.origins import origin
 from jobs.models import Batch
 
 # An identifier is only a claim: another author at another time means another message.
@@ -76,7 +77,7 @@ MINE = "t.user_id = %(user)s AND t.batch_id = %(batch)s"
 
 def decide(batch: Batch) -> None:
     """Settle the outcome of every line, in the caller's transaction, and add a line for each new person."""
-    values: dict[str, Any] = {"user": batch.user_id, "batch": batch.pk, "source": batch.files.get().source}
+    values: dict[str, Any] = {"user": batch.user_id, "batch": batch.pk, "source": origin(batch).source}
     values["include"] = batch.options["include_suppressed"]
     with connection.cursor() as cursor:
         cursor.execute("SELECT omnicrm_fresh_statistics('jobs_planitem')")
@@ -105,7 +106,7 @@ def totals(batch: Batch) -> dict[str, Any]:
     people_lines = sum(n for kind, _, _, n in lines if kind == "person")
     return {
         "entries": sum(n for *_, n in lines)
-        - (people_lines if batch.files.get().kind in ("mbox", "eml", "ics") else 0),
+        - (people_lines if origin(batch).kind in ("mbox", "eml", "ics") else 0),
         "create": count("create", "person"),
         "update": count("update", "person"),
         "skip": count("skip"),

@@ -18,8 +18,9 @@ from contacts.derived import refresh_after_batch
 from contacts.erased import Erased
 from contacts.models import Contact, OwnAddress, Suppression
 from integrations.models import Provenance, RawEvent, SourceFile
+from integrations.origins import source_file
 from integrations.people import FIRST_SEQ
-from integrations.plan import Refused, batch_of, forget_file, look, me_of, open_file, source_file
+from integrations.plan import Refused, batch_of, forget_file, look, me_of, open_file
 from integrations.readers import NORMALIZER
 from integrations.said import person_in
 from integrations.sources import Entry, sources

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import structlog
 
+from contacts.derived import refresh_after_batch
 from contacts.drafts import EventDraft, InteractionDraft
 from contacts.erased import Erased
 from contacts.recording import record, record_events
+from integrations import naming
 from integrations.models import Provenance, RawEvent
-from integrations.plan import batch_of, me_of, source_file
+from integrations.origins import origin, stream_of
+from integrations.plan import batch_of, me_of
+from integrations.preferences import Preferences, reduce
 from integrations.sifting import Sifted, sift
-from integrations.sources import Draft, Me, Source, sources
+from integrations.sources import Draft, Me, draft_of
 from jobs.models import Batch
-from jobs.queue import handles
+from jobs.queue import enqueue, handles
 from jobs.runner import JobContext
 from omnicrm.acting import acting_as
 from omnicrm.events import note
 
 log = structlog.get_logger(__name__)
+
+KILLED = "reader_stopped"
 
 
 @dataclass
@@ -36,45 +43,68 @@ class Reading:
     """Those that name somebody who was erased: what is left of them is kept, and not how they came."""
     erased: list[UUID] = field(default_factory=list)
     """Those of somebody who was erased."""
+    apart: list[str] = field(default_factory=list)
+    """Raw events to be read one by one, because reading them together stopped a worker."""
 
 
 def read_raw_events(context: JobContext) -> Reading:
     """Parse outside of any transaction."""
+    reading = Reading()
+    if context.job.crashes and len(context.payload.get("raws", ())) > 1:
+        reading.apart = list(context.payload["raws"])
+        return reading
     with acting_as(context.user_id):
         batch = batch_of(context)
-        file = source_file(batch)
-        rows = list(raw_events(batch, file.source, context.payload["first"], context.payload["last"]))
+        came = origin(batch)
+        rows = list(raw_events(batch, came.source, context.payload))
         erased = Erased(context.user_id)
-    reading, me = Reading(), me_of(batch)
+        stream = stream_of(batch)
+        preferences = Preferences.of(stream.account) if stream else None
+    read = Reader(draft_of(came.kind), me_of(batch), erased, preferences)
     for raw in rows:
         if raw.verdict == RawEvent.PENDING:
-            read_one(reading, raw, sources[file.kind], me, erased)
+            read.one(reading, raw)
         else:
             reading.known.append(raw.pk)
     return reading
 
 
-def raw_events(batch: Batch, source: str, first: int, last: int) -> Iterable[RawEvent]:
-    """What this source holds at these positions, whichever batch brought it."""
-    rows = RawEvent.objects.for_user(batch.user_id).filter(source=source, position__range=(first, last))
+def raw_events(batch: Batch, source: str, asked: Any) -> Iterable[RawEvent]:
+    """Those that a job names, or what its source holds at these positions, whichever batch brought it."""
+    rows = RawEvent.objects.for_user(batch.user_id).filter(source=source)
+    if "raws" in asked:
+        rows = rows.filter(pk__in=asked["raws"])
+    else:
+        rows = rows.filter(position__range=(asked["first"], asked["last"]))
     return (
         rows.exclude(kind__in=["person", "file"]).exclude(verdict__startswith="skipped").order_by("position")
     )
 
 
-def read_one(reading: Reading, raw: RawEvent, source: Source, me: Me, erased: Erased) -> None:
-    try:
-        draft = source.draft(raw.content, raw.kind, me)
-    except ValueError as error:
-        reading.failed[raw.pk] = ("unreadable", str(error)[:300])
-    except Exception as error:
-        log.exception("normalize.entry_failed", raw_event=str(raw.pk))
-        reading.failed[raw.pk] = ("reader_error", f"Our reader failed on it ({type(error).__name__}).")
-    else:
+@dataclass(frozen=True)
+class Reader:
+    """Reads what one origin brought. `preferences` are those of its account, if it has one."""
+
+    draft: Any
+    me: Me
+    erased: Erased
+    preferences: Preferences | None = None
+
+    def one(self, reading: Reading, raw: RawEvent) -> None:
+        try:
+            draft = self.draft(raw.content, raw.kind, self.me)
+        except ValueError as error:
+            reading.failed[raw.pk] = ("unreadable", str(error)[:300])
+        except Exception as error:
+            log.exception("normalize.entry_failed", raw_event=str(raw.pk))
+            reading.failed[raw.pk] = ("reader_error", f"Our reader failed on it ({type(error).__name__}).")
+        else:
+            self.keep(reading, raw, draft)
+
+    def keep(self, reading: Reading, raw: RawEvent, draft: Draft) -> None:
         if isinstance(draft, InteractionDraft):
-            # The plan decides which message this is: an identifier may have been used for two.
-            draft.source_key = raw.external_id
-        sifted = sift(draft, erased, me.own)
+            self.say_what_the_source_knows(raw, draft)
+        sifted = sift(draft, self.erased, self.me.own)
         if sifted == Sifted.WHOLE:
             reading.erased.append(raw.pk)
             return
@@ -82,14 +112,38 @@ def read_one(reading: Reading, raw: RawEvent, source: Source, me: Me, erased: Er
             reading.bare.append(raw.pk)
         reading.drafts[raw.pk] = draft
 
+    def say_what_the_source_knows(self, raw: RawEvent, draft: InteractionDraft) -> None:
+        if self.preferences is None:
+            # The plan decides which message this is: an identifier may have been used for two.
+            draft.source_key = raw.external_id
+            return
+        if "SENT" in raw.labels:
+            draft.direction = "sent"
+        reduce(draft, self.preferences.kept_of(draft.thread_key))
 
-@handles("normalize", queue="bulk", prepare=read_raw_events)
+
+def stopped(context: JobContext, code: str, reason: str) -> None:
+    """What stops a worker each time it is read stays as it came, and says so."""
+    raws = context.payload.get("raws", [])
+    if code == "poison" and len(raws) == 1:
+        rows = RawEvent.objects.for_user(context.user_id).filter(pk__in=raws, verdict=RawEvent.PENDING)
+        rows.update(verdict=f"failed:{KILLED}", reason="Reading it stopped our worker three times.")
+
+
+@handles("normalize", queue="bulk", prepare=read_raw_events, unfinished=stopped)
 def normalize(context: JobContext) -> None:
     """Record one page; running it again changes nothing."""
     reading: Reading = context.prepared
     batch = batch_of(context)
+    stands_open = batch.is_finished
+    if stands_open and not is_still_wanted(batch):
+        return
+    for raw in reading.apart:
+        normalize_raws(batch, [raw])
     interactions = {pk: d for pk, d in reading.drafts.items() if isinstance(d, InteractionDraft)}
     events = {pk: d for pk, d in reading.drafts.items() if isinstance(d, EventDraft)}
+    if stream_of(batch) is not None:
+        naming.name(batch, interactions)
     recorded = record(batch, list(interactions.values()))
     record_events(batch, list(events.values()))
     interaction_of = {pk: done.interaction_id for pk, done in zip(interactions, recorded, strict=True)}
@@ -98,8 +152,26 @@ def normalize(context: JobContext) -> None:
     created = sum(done.created for done in recorded)
     if created:
         note(batch.user_id, "interaction.added", on=batch, batch_id=batch.pk, count=created)
-    done = len(reading.drafts) + len(reading.failed) + len(reading.known) + len(reading.erased)
-    context.step(done)
+    if stands_open:
+        refresh_after_batch(batch.user_id, batch.pk)
+    else:
+        context.step(len(reading.drafts) + len(reading.failed) + len(reading.known) + len(reading.erased))
+
+
+def normalize_raws(batch: Batch, raws: Sequence[UUID | str]) -> None:
+    """Ask for these raw events of a stream to be turned into interactions of a batch, in the caller's transaction."""
+    if raws:
+        enqueue("normalize", batch.user_id, batch=batch, raws=[str(raw) for raw in raws])
+
+
+def is_still_wanted(batch: Batch) -> bool:
+    """A batch that a stream writes into may be taken back at any time; then nothing is added to it any more.
+
+    The lock keeps an undo from beginning before we have committed.
+    """
+    rows = Batch.objects.for_user(batch.user_id).filter(pk=batch.pk)
+    state = rows.select_for_update(no_key=True).values_list("state", flat=True).get()
+    return state not in (Batch.State.UNDOING, Batch.State.UNDONE)
 
 
 def vouch(batch: Batch, interaction_of: dict[UUID, UUID], others: Sequence[UUID]) -> None:

@@ -16,6 +16,7 @@ from contacts.creating import additions, ready, unique
 from contacts.drafts import PersonDraft
 from contacts.matching import split_name
 from contacts.models import Contact, ContactIdentity, Suppression
+from integrations.origins import origin
 from integrations.said import person_in, say
 from jobs.models import Batch, PlanItem
 from omnicrm.personal import bulk_save
@@ -80,7 +81,7 @@ def add_met(batch: Batch) -> None:
                 "own": batch.options["own"],
                 "people": batch.options["people"],
                 "crowd": CROWD,
-                "source": batch.files.get().source,
+                "source": origin(batch).source,
             },
         )
         met = cursor.fetchall()
@@ -269,7 +270,7 @@ def unwanted(batch: Batch, emails: Collection[str]) -> dict[str, str]:
     """Addresses and domains of which no person is to be made, and why: deleted, ignored, erased."""
     keys = {key for email in emails for key in (email, email.partition("@")[2])}
     rows = Suppression.objects.for_user(batch.user_id).filter(
-        scope__in=["address", "domain"], key__in=keys, source__in=["", batch.files.get().source]
+        scope__in=["address", "domain"], key__in=keys, source__in=["", origin(batch).source]
     )
     return dict(rows.order_by("reason").values_list("key", "reason"))
 

@@ -17,6 +17,7 @@ from django.utils import timezone
 from contacts.models import OwnAddress
 from integrations.files import kinds
 from integrations.models import SourceFile
+from integrations.origins import source_file
 from integrations.readers import NORMALIZER
 from integrations.sources import Me, sources
 from integrations.uploading import refusal
@@ -201,10 +202,6 @@ def batch_of(context: JobContext) -> Batch:
     if batch is None:
         raise GiveUp("not_found", GONE)
     return batch
-
-
-def source_file(batch: Batch) -> SourceFile:
-    return SourceFile.objects.for_user(batch.user_id).get(batch=batch)
 
 
 def forget_file(file: SourceFile) -> None:

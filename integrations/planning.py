@@ -19,7 +19,8 @@ from contacts.models import Suppression
 from integrations import deciding
 from integrations.mail.bulk import is_role_address
 from integrations.models import SourceFile
-from integrations.plan import Refused, batch_of, me_of, open_file, source_file
+from integrations.origins import source_file
+from integrations.plan import Refused, batch_of, me_of, open_file
 from integrations.said import say
 from integrations.sifting import Sifted, address_in, sift
 from integrations.sources import Draft, Entry, Me, Source, draft_id, sources

@@ -14,7 +14,7 @@ from integrations.files import csv, ics, mbox, vcard
 from integrations.mail import bulk, message, reply, threads
 from integrations.mail.addresses import Address
 from integrations.mail.message import ParsedMessage
-from integrations.sources import Draft, Entry, Me, Source, from_list, load, register
+from integrations.sources import Draft, Entry, Me, Source, from_list, load, register, streamed
 
 NORMALIZER = 1
 """Raise it when reading improves: raw events with a lower number can then be read again."""
@@ -149,3 +149,4 @@ def register_all() -> None:
     register(Source("ics", "Calendar", from_list(calendar), load, whole=True))
     register(Source("vcf", "Address cards", from_list(cards), load, whole=True))
     register(Source("csv", "Spreadsheet", from_list(rows), load, whole=True))
+    streamed["gmail"] = full_email_draft

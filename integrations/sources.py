@@ -55,10 +55,18 @@ class Source:
 
 
 sources: dict[str, Source] = {}
+"""Kinds of files."""
+streamed: dict[str, Callable[[bytes, str, Me], Draft]] = {}
+"""Kinds of streams, which name their own entries: how one is read."""
 
 
 def register(source: Source) -> None:
     sources[source.kind] = source
+
+
+def draft_of(kind: str) -> Callable[[bytes, str, Me], Draft]:
+    """How what came from an origin of this kind is read."""
+    return streamed[kind] if kind in streamed else sources[kind].draft
 
 
 def draft_id(draft: Draft, payload: bytes) -> str:
