@@ -36,6 +36,22 @@ def when_finished(kind: str) -> Callable[[Finish], Finish]:
     return register
 
 
+Open = Callable[[Batch], bool]
+kept_open: dict[str, Open] = {}
+"""What keeps a batch of a kind from being done while none of its jobs is left."""
+
+
+def open_while(kind: str) -> Callable[[Open], Open]:
+    """Registers the function below to say whether a batch of this kind waits for something besides its jobs. Whoever
+    ends that calls `advance`."""
+
+    def register(waits: Open) -> Open:
+        kept_open[kind] = waits
+        return waits
+
+    return register
+
+
 @dataclass(frozen=True)
 class Cancelled:
     """How many jobs will not start any more, and how many were running and end at their next check."""
@@ -72,7 +88,7 @@ def advance(batch_id: UUID) -> None:
     batches = Batch.objects.for_user(user_id).filter(pk=batch_id)
     batch: Batch | None = batches.select_for_update(no_key=True).first()
     jobs = Job.objects.for_user(user_id).filter(batch=batch_id)
-    if batch is None or jobs.filter(state__in=LIVE).exists():
+    if batch is None or jobs.filter(state__in=LIVE).exists() or waits(batch):
         return
     if state := _next_state(batch, lacks_a_job=jobs.filter(state=Job.State.CANCELLED).exists()):
         batches.update(state=state, finished_at=Now(), updated_at=Now())
@@ -80,6 +96,12 @@ def advance(batch_id: UUID) -> None:
         if finish := finishers.get(batch.kind):
             finish(batch)
         note(user_id, f"batch.{state}", on=batch, batch_id=batch.pk)
+
+
+def waits(batch: Batch) -> bool:
+    """Whether something besides its jobs keeps it open. Nothing does when it is not wanted any more."""
+    is_open = kept_open.get(batch.kind)
+    return bool(is_open and not batch.cancel_requested_at and is_open(batch))
 
 
 def _next_state(batch: Batch, *, lacks_a_job: bool) -> State | None:

@@ -63,6 +63,13 @@ WHAT = {
             "task.reopened": "A task was opened again",
         },
     ),
+    "sync": Kind(
+        "Google",
+        {
+            "sync.paused": "Following a Google account was paused",
+            "sync.stopped": "Following a Google account stopped, and needs you",
+        },
+    ),
     "reads": Kind(
         "Looked at or handed out",
         {
