@@ -3,9 +3,48 @@
 from __future__ import annotations
 
 import datetime as dt
+import zoneinfo
+from functools import cache
 from typing import Any
 
 from contacts.drafts import EventDraft
+
+Moment = dt.datetime | dt.date
+"""An aware datetime, or the date of something that lasts all day."""
+
+
+def in_utc(value: Moment) -> Moment:
+    """Return a time in UTC and a date as it is. Raises ValueError at the ends of the calendar."""
+    try:
+        return value.astimezone(dt.UTC) if isinstance(value, dt.datetime) else value
+    except OverflowError as error:
+        raise ValueError("the date is out of range") from error
+
+
+def as_time(value: Moment) -> dt.datetime:
+    """Return a time as it is and a date as its midnight in UTC, for comparing."""
+    if isinstance(value, dt.datetime):
+        return value
+    return dt.datetime.combine(value, dt.time(), dt.UTC)
+
+
+UTC_NAMES = frozenset({"UTC", "Etc/UTC", "GMT", "Etc/GMT", "Zulu", "Etc/Zulu", "UCT", "Etc/UCT"})
+
+
+@cache
+def known_zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
+
+
+def zone_name(when: Moment) -> str:
+    """The IANA name of the zone that a time is in; empty for dates, for UTC, and for zones that only a file knows."""
+    name = getattr(getattr(when, "tzinfo", None), "key", "")
+    return name if name in known_zones() and name not in UTC_NAMES else ""
+
+
+def zone_of(name: str) -> dt.tzinfo:
+    """The zone of a name that `zone_name` gave."""
+    return zoneinfo.ZoneInfo(name) if name in known_zones() else dt.UTC
 
 
 def as_moment(when: dt.datetime | dt.date) -> dt.datetime:

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
 
+from contacts import recurrence_rules as rules
 from contacts.drafts import Attendee, BadRow, EventDraft
-from integrations.files import rules
+from contacts.recurrence import Occurrence, Repeats, expand
+from contacts.when import Moment, as_time, in_utc
 from integrations.files.contentlines import Line, content_lines, split_value, unescape
-from integrations.files.moments import Moment, as_time, duration, in_utc, moment, moments, moments_or_periods
-from integrations.files.recurrence import Occurrence, Repeats, expand
+from integrations.files.moments import duration, moment, moments, moments_or_periods
 from integrations.files.zones import Zones
 
 MAX_ATTENDEES = 1_000

@@ -7,11 +7,9 @@ import re
 
 from icalendar import vDuration
 
+from contacts.when import Moment, as_time
 from integrations.files.contentlines import Line
 from integrations.files.zones import Zones
-
-Moment = dt.datetime | dt.date
-"""An aware datetime, or the date of something that lasts all day."""
 
 _MOMENT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)?(Z?))?", re.IGNORECASE)
 
@@ -50,21 +48,6 @@ def duration(value: str) -> dt.timedelta:
     """Read a duration such as P1DT2H. Raises ValueError, also for one that no calendar could hold."""
     found: dt.timedelta = vDuration.from_ical(value.strip())  # type: ignore[no-untyped-call]
     return found
-
-
-def in_utc(value: Moment) -> Moment:
-    """Return a time in UTC and a date as it is. Raises ValueError at the ends of the calendar."""
-    try:
-        return value.astimezone(dt.UTC) if isinstance(value, dt.datetime) else value
-    except OverflowError as error:
-        raise ValueError("the date is out of range") from error
-
-
-def as_time(value: Moment) -> dt.datetime:
-    """Return a time as it is and a date as its midnight in UTC, for comparing."""
-    if isinstance(value, dt.datetime):
-        return value
-    return dt.datetime.combine(value, dt.time(), dt.UTC)
 
 
 def _moment_or_period(value: str, line: Line, zones: Zones) -> Moment | tuple[Moment, dt.timedelta]:

@@ -12,11 +12,11 @@ import zoneinfo
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from operator import attrgetter, itemgetter
 
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
+from contacts.when import known_zones
 from integrations.files.contentlines import Line
 
 MAX_OBSERVANCES, MAX_ONSETS = 12, 200
@@ -32,17 +32,12 @@ _YEAR = attrgetter("year")
 _FOREVER = dt.datetime.combine(dt.date.max, dt.time())
 
 
-@cache
-def _known_names() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones())
-
-
 def named_zone(name: str) -> dt.tzinfo | None:
     """Return the zone of an IANA name, a Windows name, or an IANA name with a vendor's path before it."""
     name = name.strip().strip("/")
     name = WINDOWS_TO_OLSON.get(name, name)
     for _ in range(4):
-        if name in _known_names():
+        if name in known_zones():
             return zoneinfo.ZoneInfo(name)
         name = name.partition("/")[2]
     return None

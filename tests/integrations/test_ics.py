@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contacts import recurrence
 from contacts.drafts import Attendee, BadRow, EventDraft
-from integrations.files import ics, recurrence
+from integrations.files import ics
 from integrations.files.ics import occurrences, parse, read
 from integrations.files.zones import Zones
 

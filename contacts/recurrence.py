@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from integrations.files.moments import Moment, as_time, in_utc
-from integrations.files.rules import Rule, periods
+from contacts.recurrence_rules import Rule, periods
+from contacts.when import Moment, as_time, in_utc
 
 MAX_OCCURRENCES = 15_000
 MAX_WITHIN_A_DAY = 1_000

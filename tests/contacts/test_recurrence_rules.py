@@ -10,7 +10,7 @@ from dateutil.rrule import rrulestr  # type: ignore[import-untyped]
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from integrations.files import rules
+from contacts import recurrence_rules as rules
 
 WEEKDAYS = st.sampled_from(["MO", "TU", "WE", "TH", "FR", "SA", "SU"])
 NTH = st.sampled_from(["", "", "1", "2", "+3", "5", "-1", "-2"])
