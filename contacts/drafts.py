@@ -42,11 +42,14 @@ class Attendee:
     response: str = ""
     kind: str = ""
     """The iCalendar CUTYPE in lower case: individual, group, resource, room, or empty."""
+    is_self: bool = False
+    """Whether the source says that this is the user."""
 
 
 @dataclass(slots=True)
 class EventDraft:
-    """One calendar event, or one occurrence of a recurring one. Times are aware; all-day events are dates."""
+    """One calendar event, or one occurrence of a recurring one. Times are aware; all-day events are dates, and end
+    with the day after their last."""
 
     uid: str
     title: str = ""
@@ -60,7 +63,19 @@ class EventDraft:
     recurrence_id: str = ""
     """The original start of this occurrence in ISO 8601, or empty for a master or a single event."""
     recurring: bool = False
+    recurrence: str = ""
+    """How a master repeats, as `contacts.series.written` says it; empty for anything else."""
+    zone: str = ""
+    """The IANA name of the zone in which it begins, so that it recur at the hours of that place; else empty."""
+    google_id: str = ""
+    series: str = ""
+    """Google's id of the series that this is an occurrence of, or empty."""
+    link: str = ""
+    """Where it takes place online, or empty."""
+    updated: dt.datetime | None = None
     categories: list[str] = field(default_factory=list)
+    leave_out: str = ""
+    """Why the source itself says not to keep it (a birthday, a place of work), as a reason code, or empty."""
     position: int = 0
 
 

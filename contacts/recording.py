@@ -10,10 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from contacts.drafts import EventDraft, InteractionDraft, Mention
-from contacts.matching import same_spelling
-from contacts.models import CalendarEvent, ContactIdentity, Interaction, Participant
-from contacts.when import as_moment, calendar_times
+from contacts.drafts import InteractionDraft, Mention
+from contacts.models import ContactIdentity, Interaction, Participant
 from jobs.models import Batch
 
 CHUNK = 500
@@ -102,54 +100,3 @@ def email_identities(batch: Batch, names: dict[str, str]) -> dict[str, UUID]:
         # Another worker may have been first: ask again instead of trusting our own ids.
         found |= dict(emails.filter(value__in=[row.value for row in fresh]).values_list("value", "id"))
     return found
-
-
-def record_events(batch: Batch, drafts: Sequence[EventDraft]) -> int:
-    """Record calendar entries in the caller's transaction; how many of them were new."""
-    rows = [event_row(batch, draft) for draft in sorted(drafts, key=lambda d: (d.uid, d.recurrence_id))]
-    CalendarEvent.unscoped.bulk_create(rows, ignore_conflicts=True, batch_size=CHUNK)
-    return CalendarEvent.objects.for_user(batch.user_id).filter(pk__in=[row.pk for row in rows]).count()
-
-
-def event_row(batch: Batch, draft: EventDraft) -> CalendarEvent:
-    return CalendarEvent(
-        user_id=batch.user_id,
-        batch=batch,
-        ical_uid=draft.uid[:255],
-        recurrence_id=draft.recurrence_id[:40],
-        recurring=draft.recurring,
-        title=draft.title,
-        description=draft.description,
-        location=draft.location,
-        status=draft.status[:20],
-        keywords=[word[:60] for word in draft.categories[:20]],
-        **calendar_times(draft),
-    )
-
-
-def meeting(draft: EventDraft, own: frozenset[str]) -> InteractionDraft | None:
-    """The interaction that an event with other people is; None for one's own entries and cancelled ones."""
-    if draft.start is None or draft.status.lower() == "cancelled":
-        return None
-    mentions = [
-        Mention(same_spelling(a.email), a.name, "attendee")
-        for a in draft.attendees
-        if a.email and a.response != "declined"
-    ]
-    if draft.organizer and draft.organizer.email:
-        organizer = Mention(same_spelling(draft.organizer.email), draft.organizer.name, "organizer")
-        mentions.insert(0, organizer)
-    if not any(mention.email not in own for mention in mentions):
-        return None
-    start = as_moment(draft.start)
-    return InteractionDraft(
-        kind="meeting",
-        source="calendar",
-        source_key=f"ical:{draft.uid[:180]}:{draft.recurrence_id or start.isoformat()}"[:255],
-        occurred_at=start,
-        subject=draft.title,
-        text=draft.description,
-        visible_text=draft.description,
-        thread_key=f"ical:{draft.uid[:200]}",
-        mentions=mentions,
-    )

@@ -7,10 +7,12 @@ from typing import Any
 from django.db import connection
 
 from contacts.derived import BATCH_CONTACTS, refresh_contacts
-from contacts.models import Suppression
-from jobs.models import Batch
+from contacts.events import Whose, refresh_due
+from contacts.models import CalendarEvent, Suppression
+from jobs.models import Batch, BatchItem
 from jobs.tracking import Use, after_undo, before_undo, keep_while, track
 
+EVENT = "contacts.calendarevent"
 IS_BLIND = "t.kind = 'phone' AND t.value ~ '^[A-P]{64}$'"
 OF_OTHERS = "x.batch_id IS DISTINCT FROM t.batch_id"
 TAG_NAME = (
@@ -19,6 +21,7 @@ TAG_NAME = (
 NO_SUBJECT = "coalesce(nullif(t.subject, ''), '(no subject)')"
 NUMBER = f"CASE WHEN {IS_BLIND} THEN 'a phone number' ELSE t.value END"
 NOTE = "CASE WHEN t.private THEN 'a private note' ELSE left(t.text, 60) END"
+INVITED = "coalesce(nullif(t.name, ''), 'somebody invited')"
 NO_TITLE = "coalesce(nullif(t.title, ''), '(no title)')"
 
 
@@ -39,7 +42,8 @@ def register() -> None:
     track("contacts.ContactTag", name=TAG_NAME, plural="tags on people", part_of="contact")
     track("contacts.Interaction", name=NO_SUBJECT, plural="interactions", derived=("thread_key",))
     track("contacts.Participant", name="t.role", plural="participants")
-    track("contacts.CalendarEvent", name=NO_TITLE, plural="events")
+    track("contacts.CalendarEvent", name=NO_TITLE, plural="events", derived=("due_at",))
+    track("contacts.EventAttendee", name=INVITED, plural="invitations", part_of="event")
     track("contacts.Note", name=NOTE, plural="notes", part_of="contact")
     track("contacts.Task", name="t.title", plural="tasks")
     track("contacts.Suggestion", name="t.key", plural="suggestions")
@@ -83,10 +87,16 @@ def register() -> None:
             refers("contacts_participant", "identity_id"),
             heir=IDENTITY_HEIR,
         ),
+        Use(
+            "other calendar entries invite it",
+            refers("contacts_eventattendee", "identity_id"),
+            heir=of("contacts_eventattendee", "identity_id"),
+        ),
     )
     before_undo["contacts"] = remember_contacts
     before_undo["suppressions"] = lift_suppressions
     after_undo["contacts"] = refresh_remembered
+    after_undo["calendar"] = refresh_restored_events
 
 
 def refers(table: str, column: str, condition: str = "true") -> str:
@@ -149,3 +159,11 @@ def lift_suppressions(batch: Batch, memory: dict[str, Any]) -> None:
 
 def refresh_remembered(batch: Batch, memory: dict[str, Any]) -> None:
     refresh_contacts(batch.user_id, memory["contacts"])
+
+
+def refresh_restored_events(batch: Batch, memory: dict[str, Any]) -> None:
+    """Entries that are as they were before may be due at another time."""
+    items = BatchItem.objects.for_user(batch.user_id).filter(batch=batch, object_type=EVENT)
+    events = CalendarEvent.objects.for_user(batch.user_id).filter(pk__in=items.values("object_id"))
+    if rows := list(events):
+        refresh_due(rows, Whose.mine(batch.user))

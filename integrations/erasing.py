@@ -26,6 +26,7 @@ from contacts.models import (
     Company,
     Contact,
     ContactIdentity,
+    EventAttendee,
     Interaction,
     Note,
     Participant,
@@ -230,6 +231,7 @@ def forget_rows(found: Trace, entries: set[UUID], companies: set[UUID]) -> None:
     user = found.user
     Interaction.objects.for_user(user).filter(pk__in=found.theirs).delete()
     Participant.objects.for_user(user).filter(identity__in=found.identities).delete()
+    EventAttendee.objects.for_user(user).filter(identity__in=found.identities).delete()
     CalendarEvent.objects.for_user(user).filter(pk__in=entries).delete()
     Contact.objects.for_user(user).filter(pk__in=found.contacts).delete()
     ContactIdentity.objects.for_user(user).filter(pk__in=found.identities).delete()

@@ -12,7 +12,8 @@ import structlog
 from contacts.derived import refresh_after_batch
 from contacts.drafts import EventDraft, InteractionDraft
 from contacts.erased import Erased
-from contacts.recording import record, record_events
+from contacts.events import Whose, record_events
+from contacts.recording import record
 from integrations import naming
 from integrations.models import Provenance, RawEvent
 from integrations.origins import origin, stream_of
@@ -145,7 +146,9 @@ def normalize(context: JobContext) -> None:
     if stream_of(batch) is not None:
         naming.name(batch, interactions)
     recorded = record(batch, list(interactions.values()))
-    record_events(batch, list(events.values()))
+    if events:
+        me = me_of(batch)
+        record_events(batch, list(events.values()), Whose.of(batch.user, me.own, me.as_of))
     interaction_of = {pk: done.interaction_id for pk, done in zip(interactions, recorded, strict=True)}
     vouch(batch, interaction_of, [*events, *reading.known])
     settle(batch, reading)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from contacts.drafts import BadRow, EventDraft, InteractionDraft, Mention
+from contacts.events import meeting
 from contacts.matching import same_spelling
-from contacts.recording import meeting
 from integrations.files import csv, ics, mbox, vcard
 from integrations.mail import bulk, message, reply, threads
 from integrations.mail.addresses import Address

@@ -113,7 +113,7 @@ def load(payload: bytes, kind: str, me: Me) -> Draft:
     if kind == "event":
         values["organizer"] = Attendee(**values["organizer"]) if values["organizer"] else None
         values["attendees"] = [Attendee(**attendee) for attendee in values["attendees"]]
-        return EventDraft(**values | {name: moment(values[name]) for name in ("start", "end")})
+        return EventDraft(**values | {name: moment(values[name]) for name in ("start", "end", "updated")})
     values["occurred_at"] = dt.datetime.fromisoformat(values["occurred_at"])
     values["mentions"] = [Mention(**mention) for mention in values["mentions"]]
     return InteractionDraft(**values)

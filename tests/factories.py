@@ -23,6 +23,7 @@ from contacts.models import (
     ContactIdentity,
     ContactSlug,
     ContactTag,
+    EventAttendee,
     Interaction,
     Note,
     OwnAddress,
@@ -193,6 +194,12 @@ def make_calendar_event(user: User, **fields: Any) -> CalendarEvent:
     return saved(CalendarEvent(user=user, **given | {"ends_at": NOON + timedelta(hours=1)} | fields))
 
 
+def make_event_attendee(user: User, **fields: Any) -> EventAttendee:
+    event = fields.pop("event", None) or make_calendar_event(user)
+    identity = fields.pop("identity", None) or make_identity(user)
+    return saved(EventAttendee(user=user, event=event, identity=identity, **{"name": "Ada"} | fields))
+
+
 def make_note(user: User, **fields: Any) -> Note:
     contact = fields.pop("contact", None) or make_contact(user)
     return saved(Note(user=user, contact=contact, **{"text": "Likes poetry."} | fields))
@@ -291,6 +298,7 @@ FACTORIES: dict[type[OwnedModel], Callable[..., Any]] = {
     ContactSlug: make_slug,
     ContactTag: make_contact_tag,
     Event: make_event,
+    EventAttendee: make_event_attendee,
     EventAnchor: make_event_anchor,
     EventCheck: make_event_check,
     EventLink: make_event_link,

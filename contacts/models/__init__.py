@@ -1,6 +1,6 @@
 """The domain: people, what was said and when, and what a person made of it."""
 
-from contacts.models.history import CalendarEvent, Interaction, Participant
+from contacts.models.history import CalendarEvent, EventAttendee, Interaction, Participant
 from contacts.models.keeping import Suggestion, Suppression, SuppressionKey
 from contacts.models.people import (
     Company,
@@ -21,6 +21,7 @@ __all__ = [
     "ContactIdentity",
     "ContactSlug",
     "ContactTag",
+    "EventAttendee",
     "Interaction",
     "Note",
     "OwnAddress",

@@ -33,6 +33,7 @@ HELD: dict[str, tuple[str, ...]] = {
     "contacts.Interaction": (),
     "contacts.Participant": (),
     "contacts.CalendarEvent": (),
+    "contacts.EventAttendee": (),
     "contacts.Note": (),
     "contacts.Task": (),
     "contacts.Suggestion": ("evidence",),

@@ -11,7 +11,8 @@ from itertools import count
 from contacts import recurrence_rules as rules
 from contacts.drafts import Attendee, BadRow, EventDraft
 from contacts.recurrence import Occurrence, Repeats, expand
-from contacts.when import Moment, as_time, in_utc
+from contacts.recurrence_text import written
+from contacts.when import Moment, as_time, in_utc, zone_name
 from integrations.files.contentlines import Line, content_lines, split_value, unescape
 from integrations.files.moments import duration, moment, moments, moments_or_periods
 from integrations.files.zones import Zones
@@ -33,7 +34,7 @@ _TOO_BUSY = (
 
 _WANTED = {
     "UID", "SUMMARY", "DESCRIPTION", "LOCATION", "DTSTART", "DTEND", "DURATION", "STATUS", "ORGANIZER", "ATTENDEE",
-    "CATEGORIES", "RECURRENCE-ID", "SEQUENCE", "RRULE", "RDATE", "EXDATE",
+    "CATEGORIES", "RECURRENCE-ID", "SEQUENCE", "RRULE", "RDATE", "EXDATE", "CONFERENCE", "X-GOOGLE-CONFERENCE",
 }  # fmt: skip
 _ZONE_PARTS = ("VTIMEZONE", "STANDARD", "DAYLIGHT")
 _RESPONSES = {"ACCEPTED": "accepted", "DECLINED": "declined", "TENTATIVE": "tentative"}
@@ -52,6 +53,8 @@ class _Lines:
 class _Entry:
     draft: EventDraft
     repeats: Repeats
+    texts: list[str] = field(default_factory=list)
+    """Its repetition rules, as the file has them."""
     complaint: str = ""
     """Why its repetition cannot be followed, or empty."""
 
@@ -166,10 +169,11 @@ def _entries(raw: bytes) -> tuple[list[_Entry], list[BadRow]]:
 def _entry(lines: list[Line], zones: Zones, position: int) -> _Entry:
     draft = _draft(lines, position)
     start, end = _span(lines, zones)
-    draft.start, draft.end = in_utc(start), in_utc(end)
+    draft.start, draft.end, draft.zone = in_utc(start), in_utc(end), zone_name(start)
     entry = _Entry(draft, Repeats(draft.uid, start, end))
     try:
-        _read_repeats(entry.repeats, lines, zones)
+        _read_repeats(entry, lines, zones)
+        draft.recurrence = written(entry.repeats, entry.texts)
     except (ValueError, OverflowError) as error:
         entry.repeats = Repeats(draft.uid, start, end)
         entry.complaint = f"Its repetition was ignored: {error}."
@@ -190,11 +194,17 @@ def _draft(lines: list[Line], position: int) -> EventDraft:
         description=_text(lines, "DESCRIPTION"),
         location=_text(lines, "LOCATION"),
         status=_text(lines, "STATUS").lower(),
+        link=web_address(_text(lines, "CONFERENCE") or _text(lines, "X-GOOGLE-CONFERENCE")),
         organizer=organizer,
         attendees=invited[:MAX_ATTENDEES],
         categories=_categories(lines),
         position=position,
     )
+
+
+def web_address(text: str) -> str:
+    """The text if it is an address that a browser opens, else nothing."""
+    return text if text[:8].lower().startswith(("https://", "http://")) else ""
 
 
 def _text(lines: list[Line], name: str) -> str:
@@ -261,7 +271,8 @@ def _span(lines: list[Line], zones: Zones) -> tuple[Moment, Moment]:
     return start, end
 
 
-def _read_repeats(repeats: Repeats, lines: list[Line], zones: Zones) -> None:
+def _read_repeats(entry: _Entry, lines: list[Line], zones: Zones) -> None:
+    repeats = entry.repeats
     if replaces := _value(lines, "RECURRENCE-ID"):
         repeats.original = moment(replaces.value, replaces, zones)
         repeats.this_and_future = replaces.params.get("RANGE", "").upper() == "THISANDFUTURE"
@@ -270,6 +281,7 @@ def _read_repeats(repeats: Repeats, lines: list[Line], zones: Zones) -> None:
     for line in lines:
         if line.name == "RRULE" and line.value.strip():
             repeats.rules.append(rules.read(line.value))
+            entry.texts.append(line.value)
         elif line.name == "RDATE":
             repeats.added += moments_or_periods(line, zones)
         elif line.name == "EXDATE":
@@ -290,6 +302,8 @@ def _placed(draft: EventDraft, found: Occurrence) -> EventDraft:
         attendees=draft.attendees,
         recurrence_id=found.original.isoformat() if draft.recurring or draft.recurrence_id else "",
         recurring=draft.recurring,
+        zone=draft.zone,
+        link=draft.link,
         categories=draft.categories,
         position=draft.position,
     )

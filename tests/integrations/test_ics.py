@@ -85,6 +85,7 @@ def test_a_meeting() -> None:
             location="Room 1; upstairs",
             start=utc(2026, 7, 2, 8),
             end=utc(2026, 7, 2, 9, 30),
+            zone="Europe/Berlin",
             status="confirmed",
             organizer=Attendee("jane@example.org", "Doe, Jane"),
             attendees=[
