@@ -36,6 +36,7 @@ OF_THEIR_OWNER: dict[str, dict[str, str]] = {
     "bring_in": {"upload": str(uuid4())},
     "erase": {},
     "export": {},
+    "hold_meetings": {},
     "purge": {},
 }
 """What jobs are asked that name no row: they are about all that their owner has, or a file in their owner's folder."""
