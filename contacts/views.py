@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django.views.decorators.vary import vary_on_headers
 
 from contacts import editing, listing, timeline
+from contacts.appointments import Entry, coming_up_with
 from contacts.forms import ContactForm, IdentityForm, NewContactForm, NoteForm, TaskForm
 from contacts.models import Contact, ContactIdentity, ContactSlug, Interaction, Participant, Tag, Task
 from contacts.quoting import passages
@@ -26,6 +27,7 @@ from omnicrm.reauthentication import sensitive
 from omnicrm.toasts import go_to
 
 MOST_TAGS = 200
+MOST_MEETINGS = 5
 SORTS = {
     "name": "Name, A to Z",
     "-name": "Name, Z to A",
@@ -123,6 +125,11 @@ class ContactPage:
     @cached_property
     def tasks(self) -> list[Task]:
         return list(Task.objects.for_user(self.user).filter(contact=self.contact).in_order()[:100])
+
+    @cached_property
+    def meetings(self) -> list[Entry]:
+        """Those that come next."""
+        return coming_up_with(self.user, self.contact, limit=MOST_MEETINGS)
 
     @cached_property
     def batch(self) -> Batch | None:

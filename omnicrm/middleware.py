@@ -6,7 +6,9 @@ import ipaddress
 import re
 import time
 from collections.abc import Callable
+from functools import cache
 from uuid import uuid4
+from zoneinfo import ZoneInfo, available_timezones
 
 import structlog
 from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
@@ -18,6 +20,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import Resolver404, resolve
+from django.utils import timezone
 
 from omnicrm import acting, problems
 from omnicrm.logs import view_of
@@ -79,6 +82,23 @@ def client_address(peer: str, forwarded_for: str) -> str:
         return str(ipaddress.ip_address(hops[-settings.TRUSTED_PROXIES].strip("[]")))
     except ValueError:
         return peer
+
+
+class ZoneMiddleware:
+    """Days begin where the reader is: in the zone that their browser says (static/js/app.js), else in UTC."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        name = request.COOKIES.get("zone", "")
+        with timezone.override(ZoneInfo(name) if name in zones() else None):
+            return self.get_response(request)
+
+
+@cache
+def zones() -> frozenset[str]:
+    return frozenset(available_timezones())
 
 
 class RateLimitMiddleware:

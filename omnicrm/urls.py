@@ -4,6 +4,7 @@ from allauth.urls import urlpatterns as ways_in
 from django.contrib import admin
 from django.urls import include, path
 
+from contacts import calendar_views
 from integrations.urls import batch_patterns, erase_patterns, settings_patterns
 from omnicrm import activity, problems, views
 
@@ -15,6 +16,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("contacts/", include("contacts.urls")),
     path("contacts/", include((erase_patterns, "erasing"))),
+    path("calendar/", calendar_views.agenda, name="calendar"),
     path("import/", include("integrations.urls")),
     path("batches/", include((batch_patterns, "batches"))),
     path("jobs/", include("jobs.urls")),

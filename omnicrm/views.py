@@ -15,6 +15,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from contacts.appointments import coming_up
 from contacts.listing import ordering
 from contacts.models import Contact, Interaction, Task
 from integrations.forms import ImportForm
@@ -24,6 +25,7 @@ from omnicrm.models import User
 
 COUNTED = 10_000
 SHOWN = 8
+MEETINGS, WEEK = 5, 7
 NEWEST_FIRST = ordering("last_interaction_at", descending=True)
 
 
@@ -55,6 +57,7 @@ def today_context(user: User) -> dict[str, Any]:
         "tasks": list(open_tasks.in_order().select_related("contact")[:SHOWN]),
         "recent": list(people.exclude(last_interaction_at=None).order_by(*NEWEST_FIRST)[:SHOWN]),
         "newest": list(people.order_by("-created_at")[:SHOWN]),
+        "meetings": coming_up(user, limit=MEETINGS, days=WEEK),
         "today": timezone.localdate(),
         "counted": COUNTED,
     }

@@ -3,6 +3,13 @@
 
 const closest = (event, selector) => (event.target instanceof Element ? event.target.closest(selector) : null);
 
+// --- the zone in which pages are told by days
+function sayZone() {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const secure = location.protocol === "https:" ? "; secure" : "";
+  if (zone) document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax${secure}`;
+}
+
 // --- theme
 function showTheme() {
   const theme = document.documentElement.dataset.bsTheme || "system";
@@ -240,6 +247,7 @@ document.addEventListener("htmx:xhr:progress", (event) => {
   bar.max = event.detail.total;
 });
 
+sayZone();
 showTheme();
 showKeys();
 showTimes(document);

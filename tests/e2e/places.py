@@ -13,9 +13,11 @@ from omnicrm.models import User
 from tests.factories import (
     NOON,
     make_batch,
+    make_calendar_event,
     make_company,
     make_contact,
     make_contact_tag,
+    make_event_attendee,
     make_export,
     make_identity,
     make_interaction,
@@ -55,6 +57,7 @@ EMPTY = [
     "/settings/",
     "/settings/ignored/",
     "/contacts/",
+    "/calendar/",
     "/import/",
     "/import/why/?q=ada@example.com",
     "/batches/",
@@ -67,6 +70,7 @@ def fill(alice: User) -> list[str]:
     """Give Alice something of everything; the addresses of the pages and states that show it."""
     ada = somebody(alice)
     letter = letters(alice, ada)
+    appointments(alice, ada)
     note = make_note(alice, contact=ada, text=f"{LONG} with https://example.com/{LONG}")
     make_task(alice, contact=ada, title=LONG, due_on=NOON.date())
     make_task(alice, contact=ada, title="Done", done_at=NOON)
@@ -114,6 +118,10 @@ def fill(alice: User) -> list[str]:
         "/accounts/2fa/recovery-codes/generate/",
         "/accounts/3rdparty/",
         "/accounts/sessions/",
+        "/calendar/",
+        "/calendar/?show=week&declined=1",
+        "/calendar/?show=month&category=group&known=1",
+        "/calendar/?show=past",
         "/batches/",
         "/batches/?page=9",
         *(f"/batches/{batch.pk}/" for batch in batches.values()),
@@ -161,6 +169,32 @@ def letters(alice: User, ada: Contact) -> Any:
         )
         make_participant(alice, identity=identity, interaction=letter)
     return letter.pk
+
+
+def appointments(alice: User, ada: Contact) -> None:
+    """Entries of every sort: with Ada and with many, for days and for hours, in a series, declined, not answered."""
+    noon = timezone.now().replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    address = make_identity(alice, value="ada.again@example.com", contact=ada)
+    series = {"recurring": True, "recurrence": "RRULE:FREQ=DAILY;COUNT=3", "zone": "Europe/Berlin"}
+    days = {
+        "starts_at": None,
+        "ends_at": None,
+        "starts_on": noon.date(),
+        "ends_on": noon.date() + timedelta(days=3),
+    }
+    for fields in (
+        {"title": LONG, "location": LONG, "link": f"https://example.com/{LONG}", "response": "accepted"},
+        {"title": "Standup", "category": "internal", **series},
+        {"title": "Fair", "category": "all_day", **days},
+        {"title": "", "response": "declined", "category": "one_to_one"},
+        {"title": "Perhaps", "response": "tentative", "category": "travel"},
+    ):
+        given = {"starts_at": noon, "ends_at": noon + timedelta(hours=1), "category": "group"}
+        event = make_calendar_event(alice, **given | fields)
+        make_event_attendee(alice, event=event, identity=address, response="accepted", is_organizer=True)
+        for number in range(8):
+            make_event_attendee(alice, event=event, name=LONG if number else "Charlie", response="declined")
+    make_calendar_event(alice, starts_at=noon - timedelta(days=9), ends_at=noon - timedelta(days=9))
 
 
 def in_every_state(alice: User, ada: Contact) -> dict[str, Batch]:

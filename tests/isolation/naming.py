@@ -36,6 +36,10 @@ ROWS: dict[str, type[models.Model]] = {
 WORDS = {
     "/activity/?before": "A moment in one's own record.",
     "/contacts/<slug>/?before": "A moment in the history of the contact in the address.",
+    "category": "One of the kinds of calendar entries.",
+    "day": "A day of the calendar.",
+    "declined": "Whether the calendar also shows what was declined.",
+    "known": "Whether the calendar shows only what is with contacts.",
     "address": "An e-mail address or a number, as it is typed.",
     "code": "A code of a second factor.",
     "company": "A company by its name, as it is typed; it is looked up among one's own.",
