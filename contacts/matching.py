@@ -20,7 +20,8 @@ from contacts.names import Likeness, Name, compare, fold, is_slip, may_be_misspe
 from contacts.shared_addresses import FREE_MAIL_DOMAINS, is_free_mail, is_role
 
 __all__ = [
-    "FREE_MAIL_DOMAINS", "MATCHER_VERSION", "duplicates", "is_free_mail", "normalize_email", "normalize_phone", "split_name",
+    "FREE_MAIL_DOMAINS", "MATCHER_VERSION", "duplicates", "is_free_mail", "mailbox_of", "normalize_email",
+    "normalize_phone", "person_named", "split_name",
 ]  # fmt: skip
 
 MATCHER_VERSION = 1
@@ -123,6 +124,17 @@ def split_name(full: str) -> tuple[str, str]:
     return (given, family) if given else (family, "")
 
 
+def person_named(email: str, name: str) -> PersonDraft:
+    """A person as mail names them: quotes and "via" trimmed; a name that is only the address says nothing."""
+    name = " ".join(name.replace('"', " ").split()).strip("' ").partition(" via ")[0]
+    if "@" in name:
+        name = ""
+    given, family = split_name(name) if name else ("", "")
+    if "," in name:
+        name = f"{given} {family}".strip()
+    return PersonDraft(full_name=name, given_name=given, family_name=family, emails=[email])
+
+
 @dataclass(slots=True, frozen=True)
 class _Profile:
     """What of a person is compared, in one form."""
@@ -161,7 +173,7 @@ def _profile(person: PersonDraft) -> _Profile:
     return _Profile(
         name=name,
         emails=frozenset(emails),
-        variants=frozenset(map(_variant, emails)),
+        variants=frozenset(map(mailbox_of, emails)),
         phones=frozenset(filter(None, map(_phone_key, person.phones[:MAX_IDENTITIES]))),
         companies=frozenset(filter(None, [_company_key(person.organization)])),
         domains=domains,
@@ -170,7 +182,7 @@ def _profile(person: PersonDraft) -> _Profile:
     )
 
 
-def _variant(email: str) -> str:
+def mailbox_of(email: str) -> str:
     """Return the mailbox that an address reaches: without a +tag, and at Gmail without dots."""
     local, _, domain = email.rpartition("@")
     local = local.partition("+")[0] or local
@@ -216,7 +228,7 @@ def _without_shared(profiles: list[_Profile]) -> list[_Profile]:
     return [
         replace(
             profile,
-            emails=frozenset(e for e in profile.emails if _variant(e) not in shared),
+            emails=frozenset(e for e in profile.emails if mailbox_of(e) not in shared),
             variants=profile.variants - shared,
             phones=profile.phones - shared,
         )

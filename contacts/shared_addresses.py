@@ -38,6 +38,19 @@ _ROLES = """
     amministrazione segreteria vendite family familie
 """
 ROLES = frozenset(_ROLES.split())
+_MANY = """
+    googlegroups.com groups.google.com groups.io yahoogroups.com freelists.org listserv.net
+    resource.calendar.google.com group.calendar.google.com group.v.calendar.google.com import.calendar.google.com
+"""
+MANY = frozenset(_MANY.split())
+"""Where addresses are lists of people, rooms and calendars."""
+_LIST_HOSTS = frozenset({"list", "lists", "listserv", "mailman", "groups", "mlist"})
+_RELAY_HOSTS = frozenset(
+    {"reply", "replies", "relay", "inbound", "parse", "marketplace", "bounce", "bounces"}
+)
+_RELAYS = frozenset(
+    {"reply", "replies", "re", "case", "ticket", "tickets", "thread", "conversation", "inbound"}
+)
 
 
 def is_free_mail(domain: str) -> bool:
@@ -53,3 +66,31 @@ def is_role(email: str) -> bool:
         or local.replace("-", "") in ROLES
         or re.split(r"[-._\d]", local)[0] in ROLES - {"mail", "all", "hi"}
     )
+
+
+def is_group(email: str) -> bool:
+    """Whether a normalized address is a mailing list's, a room's or a calendar's, by where it is.
+
+    >>> is_group("engines@lists.example.org"), is_group("c_1@resource.calendar.google.com"), is_group("ada@example.org")
+    (True, True, False)
+    """
+    domain = email.rpartition("@")[2]
+    return domain in MANY or not _LIST_HOSTS.isdisjoint(domain.split(".")[:-2])
+
+
+def is_relay(email: str) -> bool:
+    """Whether a normalized address stands for one conversation or order, and only passes on what is sent to it.
+
+    >>> is_relay("reply+ab12@example.com"), is_relay("x7@reply.example.com"), is_relay("ada+crm@example.com")
+    (True, True, False)
+    """
+    local, _, domain = email.rpartition("@")
+    first, plus, token = local.partition("+")
+    if plus and (first in _RELAYS or _is_token(token)):
+        return True
+    return _is_token(local) or not _RELAY_HOSTS.isdisjoint(domain.split(".")[:-2])
+
+
+def _is_token(text: str) -> bool:
+    """Whether this is a number or a key that no person chose: long, and digits all over."""
+    return len(text) >= 16 and len(re.findall(r"\d", text)) >= 6 and not re.fullmatch(r"[a-z.]+\d+", text)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
 from integrations import people
-from integrations.deciding import SUPPRESSED
+from integrations.deciding import FROM_BLOCKED, SUPPRESSED
 from integrations.models import SourceFile
 from integrations.origins import source_file
 from integrations.plan import MATCHER, look
@@ -25,7 +26,9 @@ EMAILS = "SELECT jsonb_array_elements_text(t.data->'emails')"
 HELD = "EXISTS (SELECT 1 FROM contacts_interaction i WHERE i.user_id = t.user_id AND i.source_key = t.external_id)"
 ENTERED = """EXISTS (SELECT 1 FROM contacts_calendarevent v
     WHERE v.user_id = t.user_id AND v.ical_uid || '|' || v.recurrence_id = t.external_id)"""
-KEPT_AWAY = f"EXISTS (SELECT 1 FROM contacts_suppression s WHERE {SUPPRESSED})"
+KEPT_AWAY = (
+    f"(EXISTS (SELECT 1 FROM contacts_suppression s WHERE {SUPPRESSED}) OR coalesce({FROM_BLOCKED}, false))"
+)
 KNOWN = f"""
 EXISTS (SELECT 1 FROM contacts_contactidentity y
     WHERE y.user_id = t.user_id AND y.kind = 'email' AND y.value IN ({EMAILS}) AND y.contact_id IS NOT NULL)
@@ -108,6 +111,7 @@ def changed_rows(batch: Batch, file: SourceFile) -> int:
         "batch": batch.pk,
         "include": batch.options["include_suppressed"],
         "source": file.source,
+        "blocked": sorted(settings.BLOCKED_SENDERS),
     }
     with connection.cursor() as cursor:
         cursor.execute(CHANGED, values)

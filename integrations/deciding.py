@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 
+from contacts.keeping_away import IS_BLOCKED
 from integrations import people
 from integrations.origins import origin
 from jobs.models import Batch
@@ -58,6 +60,12 @@ UPDATE jobs_planitem t SET outcome = 'skip', reason = CASE s.scope WHEN 'item' T
 FROM contacts_suppression s WHERE {{mine}} AND t.outcome = 'create' AND {SUPPRESSED}
 """
 
+FROM_BLOCKED = IS_BLOCKED.format("(t.data->>'from')")
+BLOCKED = f"""
+UPDATE jobs_planitem t SET outcome = 'skip', reason = 'blocked'
+WHERE {{mine}} AND t.outcome = 'create' AND {FROM_BLOCKED}
+"""
+
 ALREADY_HERE = """
 UPDATE jobs_planitem t SET outcome = 'skip', reason = 'already_here', target = i.id
 FROM contacts_interaction i
@@ -79,9 +87,10 @@ def decide(batch: Batch) -> None:
     """Settle the outcome of every line, in the caller's transaction, and add a line for each new person."""
     values: dict[str, Any] = {"user": batch.user_id, "batch": batch.pk, "source": origin(batch).source}
     values["include"] = batch.options["include_suppressed"]
+    values["blocked"] = sorted(settings.BLOCKED_SENDERS)
     with connection.cursor() as cursor:
         cursor.execute("SELECT omnicrm_fresh_statistics('jobs_planitem')")
-        for step in (OTHER_MESSAGE, REPEATED, ALREADY_HERE, EVENT_HERE, LEFT_OUT):
+        for step in (OTHER_MESSAGE, REPEATED, ALREADY_HERE, EVENT_HERE, LEFT_OUT, BLOCKED):
             cursor.execute(step.format(mine=MINE), values)
     people.decide(batch)
 

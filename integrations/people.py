@@ -10,11 +10,13 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
 
 from contacts.creating import additions, ready, unique
 from contacts.drafts import PersonDraft
-from contacts.matching import split_name
+from contacts.keeping_away import IS_BLOCKED, is_blocked
+from contacts.matching import person_named
 from contacts.models import Contact, ContactIdentity, Suppression
 from integrations.origins import origin
 from integrations.said import person_in, say
@@ -47,7 +49,7 @@ FROM met m
 LEFT JOIN contacts_contactidentity y ON y.user_id = %(user)s AND y.kind = 'email' AND y.value = m.email
 LEFT JOIN contacts_suppression s ON s.user_id = %(user)s AND s.key IN (m.email, split_part(m.email, '@', 2))
      AND s.scope IN ('address', 'domain') AND s.source IN ('', %(source)s)
-WHERE y.contact_id IS NULL AND s.id IS NULL
+WHERE y.contact_id IS NULL AND s.id IS NULL AND NOT ({blocked})
 GROUP BY m.email ORDER BY 3 DESC, m.email
 """
 
@@ -74,7 +76,7 @@ def add_own_addresses(batch: Batch) -> None:
 def add_met(batch: Batch) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            MET,
+            MET.format(blocked=IS_BLOCKED.format("m.email")),
             {
                 "user": batch.user_id,
                 "batch": batch.pk,
@@ -82,6 +84,7 @@ def add_met(batch: Batch) -> None:
                 "people": batch.options["people"],
                 "crowd": CROWD,
                 "source": origin(batch).source,
+                "blocked": sorted(settings.BLOCKED_SENDERS),
             },
         )
         met = cursor.fetchall()
@@ -108,17 +111,6 @@ def met_line(batch: Batch, seq: int, email: str, name: str | None, count: int) -
     )
     say(item, draft)
     return item
-
-
-def person_named(email: str, name: str) -> PersonDraft:
-    """A person as mail names them: quotes and "via" trimmed; a name that is only the address says nothing."""
-    name = " ".join(name.replace('"', " ").split()).strip("' ").partition(" via ")[0]
-    if "@" in name:
-        name = ""
-    given, family = split_name(name) if name else ("", "")
-    if "," in name:
-        name = f"{given} {family}".strip()
-    return PersonDraft(full_name=name, given_name=given, family_name=family, emails=[email])
 
 
 def decide_cards(batch: Batch) -> None:
@@ -173,6 +165,8 @@ class Known:
         """Why this person should not be made; empty if they may."""
         emails = [email for item in same for email in self.emails[item.pk]]
         keys = [key for email in emails for key in (email, email.partition("@")[2])]
+        if any(map(is_blocked, emails)):
+            return "blocked"
         return next((self.unwanted[key] for key in keys if key in self.unwanted), "")
 
 

@@ -31,6 +31,14 @@ REASONS = {
         "Erased",
         "You erased this person for good, so nothing of them comes in. “Your data” lists what stays away.",
     ),
+    "passed": Reason(
+        "Passed over",
+        "This person was suggested to you, and you said no. Their messages come in all the same.",
+    ),
+    "blocked": Reason(
+        "Kept out by the operator",
+        "Whoever runs this server keeps out all mail of this sender, for everybody. “What stays away” lists why.",
+    ),
     "ignored": Reason("Ignored address", "You said that this address or domain should be ignored."),
     "spam": Reason("Spam", "Your mail program had filed it under spam."),
     "trash": Reason("In the bin", "You had thrown it away."),

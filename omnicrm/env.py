@@ -78,6 +78,18 @@ def listing(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]
 
 
+def senders(name: str) -> frozenset[str]:
+    """Addresses (a@example.com), domains (example.com) and local parts anywhere (noreply@*), separated by commas."""
+    words = frozenset(word.lower() for word in listing(name))
+    for word in sorted(words):
+        local, at, domain = word.rpartition("@")
+        if bool(local) != bool(at) or not ((at and domain == "*") or "." in domain) or " " in word:
+            raise ImproperlyConfigured(
+                f"{name}: {word!r} is no sender. Write a@example.com, example.com or noreply@*."
+            )
+    return words
+
+
 def secret(name: str, default: str = "") -> str:
     """The variable, or the contents of the file that NAME_FILE points at (Docker and systemd secrets)."""
     path = os.environ.get(f"{name}_FILE")

@@ -240,6 +240,7 @@ STORAGES: dict[str, dict[str, Any]] = {
 }
 WHITENOISE_USE_FINDERS = DEBUG
 EXPORT_HOURS = env.number("EXPORT_HOURS", 24, least=1)
+BLOCKED_SENDERS = env.senders("BLOCKED_SENDERS")
 MAX_UPLOAD = env.number("MAX_UPLOAD", 5_000_000_000)  # bytes
 FILE_UPLOAD_HANDLERS = ["integrations.uploading.BoundedUploadHandler"]
 FILE_UPLOAD_PERMISSIONS = 0o600

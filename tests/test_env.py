@@ -67,6 +67,12 @@ def test_words(monkeypatch: pytest.MonkeyPatch) -> None:
     assert env.text("X") == "a , b ,,"
 
 
+def test_senders(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert env.senders("X") == frozenset()
+    monkeypatch.setenv("X", "Ada@Example.com, example.org,noreply@*")
+    assert env.senders("X") == {"ada@example.com", "example.org", "noreply@*"}
+
+
 def test_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text("hidden\n")
@@ -105,6 +111,15 @@ def test_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path
             "X",
             "secret",
             "X must begin with p:// or q://.",
+        ),
+        *(
+            (
+                env.senders,
+                "X",
+                word,
+                f"X: '{word}' is no sender. Write a@example.com, example.com or noreply@*.",
+            )
+            for word in ("example", "@example.com", "ada@", "*", "a@b", "a b.example")
         ),
         (env.secret, "X_FILE", "/nowhere", "X_FILE='/nowhere' cannot be read: No such file or directory."),
     ],
