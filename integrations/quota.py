@@ -136,10 +136,29 @@ def heard(
             push_back(own, rest, max(slower, key=how_long), now)
         elif None in failures:
             run_clean(own, now)
+        remember_trouble(project, failures, now)
         bad = 2 * sum(1 for one in failures if one and one.kind == Kind.TRANSIENT) >= max(1, len(failures))
         breaking.count(own, bad, now)
         breaking.count(project, bad, now, who=str(account))
         save(own, project, *rest)
+
+
+OPERATORS = {"gmail_api_off", "calendar_api_off", "client"}
+"""What is wrong for everybody, until whoever runs this server has changed it."""
+
+
+def remember_trouble(project: QuotaBucket, failures: Sequence[Failure | None], now: dt.datetime) -> None:
+    if found := [failure for failure in failures if failure and failure.code in OPERATORS]:
+        project.used["trouble"] = [found[0].sentence, now.timestamp()]
+    elif None in failures:
+        project.used.pop("trouble", None)
+
+
+def troubles() -> list[tuple[str, dt.datetime]]:
+    """What an operator has to change at Google, as it was last seen, and when."""
+    rows = QuotaBucket.objects.filter(name__in=[f"{api}:project" for api in APIS]).order_by("name")
+    found = [row.used["trouble"] for row in rows if row.used.get("trouble")]
+    return [(sentence, dt.datetime.fromtimestamp(at, dt.UTC)) for sentence, at in found]
 
 
 def how_long(failure: Failure) -> tuple[bool, float]:

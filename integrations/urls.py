@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from integrations import batch_views, erase_views, letters, own_data_views, views
+from integrations import batch_views, connecting_views, erase_views, letters, own_data_views, views
 
 app_name = "integrations"
 urlpatterns = [
@@ -33,4 +33,14 @@ batch_patterns = [
     path("<uuid:pk>/discard/", batch_views.batch_discard, name="discard"),
     path("<uuid:pk>/cancel/", batch_views.batch_cancel, name="cancel"),
     path("<uuid:pk>/undo/", batch_views.batch_undo, name="undo"),
+]
+
+connection_patterns = [
+    path("", connecting_views.connections, name="list"),
+    path("google/", connecting_views.connect, name="connect"),
+    path("google/callback/", connecting_views.callback, name="callback"),
+    path("setup/", connecting_views.setup, name="setup"),
+    path("<uuid:pk>/again/", connecting_views.connect_again, name="again"),
+    path("<uuid:pk>/writing/", connecting_views.allow_writing, name="writing"),
+    path("<uuid:pk>/disconnect/", connecting_views.disconnect, name="disconnect"),
 ]

@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from contacts import calendar_views
-from integrations.urls import batch_patterns, erase_patterns, settings_patterns
+from integrations.urls import batch_patterns, connection_patterns, erase_patterns, settings_patterns
 from omnicrm import activity, problems, views
 
 ACCOUNTS = [
@@ -18,6 +18,7 @@ urlpatterns = [
     path("contacts/", include((erase_patterns, "erasing"))),
     path("calendar/", calendar_views.agenda, name="calendar"),
     path("import/", include("integrations.urls")),
+    path("connections/", include((connection_patterns, "connections"))),
     path("batches/", include((batch_patterns, "batches"))),
     path("jobs/", include("jobs.urls")),
     path("settings/", include((settings_patterns, "settings"))),

@@ -16,6 +16,7 @@ NAMES = {
     "export": "Export everything",
     "bring_in": "Bring an export in",
     "erase": "Erase the account",
+    "forget_account": "Remove what a Google account brought",
     "undo": "Take a change back",
     "embed": "Prepare the search by meaning",
     "insight": "Look for what matters",

@@ -11,7 +11,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from pytest_django import Settings
 
-from integrations.models import SyncStream
+from integrations.models import GoogleAccount, SyncStream
 from jobs.models import Batch, Job
 from jobs.queue import enqueue, handlers
 from jobs.runner import run_one
@@ -26,6 +26,7 @@ KINDS: dict[str, Asked] = {
     "file_import": lambda rows: {"batch": rows[Batch]},
     "google_calendar_sync": lambda rows: {"stream_id": str(rows[SyncStream].pk)},
     "google_gmail_sync": lambda rows: {"stream_id": str(rows[SyncStream].pk)},
+    "forget_account": lambda rows: {"account_id": str(rows[GoogleAccount].pk)},
     "normalize": lambda rows: {"batch": rows[Batch], "first": 0, "last": 1_000_000_000},
     "plan_import": lambda rows: {"batch": rows[Batch]},
     "undo": lambda rows: {"batch_id": str(rows[Batch].pk)},
