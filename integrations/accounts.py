@@ -16,6 +16,7 @@ from integrations.google.client import Google
 from integrations.google.errors import Failed, TokenRefused
 from integrations.google.oauth import Grant, Person
 from integrations.models import GoogleAccount, Provenance, RawEvent, SyncStream
+from integrations.streams.health import cured
 from jobs.models import Batch, Job
 from jobs.queue import enqueue
 from omnicrm.events import note
@@ -77,20 +78,10 @@ def connect(
     account.scopes, account.granted_at = sorted(grant.scopes), now
     account.access_token, account.access_expires_at = grant.access_token.encode(), grant.expires_at
     account.refresh_token = grant.refresh_token.encode()
-    account.health, account.health_reason = GoogleAccount.Health.OK, ""
     account.save()
-    go_on(account, now)
+    cured(account, now)
     note(user.pk, "account.connected", on=account, mail=grant.reads_mail, calendars=grant.reads_calendars)
     return account
-
-
-def go_on(account: GoogleAccount, now: dt.datetime) -> None:
-    """Its streams go on where they stopped."""
-    streams = SyncStream.objects.for_user(account.user_id).filter(account=account)
-    stopped = streams.filter(health__in=[SyncStream.Health.REAUTH, SyncStream.Health.NO_SCOPE])
-    follows = [SyncStream.Phase.LIST, SyncStream.Phase.LIVE]
-    stopped.filter(phase__in=follows).update(next_sync_at=now)
-    stopped.update(health=SyncStream.Health.OK, health_reason="", updated_at=now)
 
 
 def grant_of(account: GoogleAccount) -> Grant:
