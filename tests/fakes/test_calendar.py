@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.fakes.conftest import ADA
-from tests.fakes.google import Account
+from tests.fakes.google import Account, Google
 from tests.fakes.test_gmail import refused
 
 ZURICH = ZoneInfo("Europe/Zurich")
@@ -41,6 +41,7 @@ def test_a_meeting_as_google_tells_it(ada: Account, calendar: Any) -> None:
     event = calendar.events().get(calendarId="primary", eventId=id).execute()
     assert event["start"] == {"dateTime": "2026-03-05T12:00:00+01:00", "timeZone": "Europe/Zurich"}
     assert event["organizer"] == {"email": ADA, "self": True}
+    assert event["htmlLink"].endswith(id)
     assert event["iCalUID"] == f"{id}@google.com"
     assert event["attendees"] == [
         {"email": ADA, "responseStatus": "needsAction", "self": True},
@@ -198,3 +199,16 @@ def test_the_list_of_calendars_and_its_token(ada: Account, calendar: Any) -> Non
     assert refused(calendar.calendarList().list(syncToken=changed["nextSyncToken"]))[0] == 410
     assert [each["id"] for each in calendar.calendarList().list().execute()["items"]] == [ADA]
     assert refused(calendar.events().list(calendarId="nobody@example.com"))[:2] == (404, "notFound")
+
+
+def test_calendar_has_limits_of_its_own_and_may_be_off(google: Google, ada: Account, calendar: Any) -> None:
+    google.quota.per_user["calendar"] = 1
+    asked = calendar.events().list(calendarId="primary")
+    asked.execute()
+    status, reason, words = refused(asked)
+    assert (status, reason) == (429, "rateLimitExceeded")
+    assert "'calendar-json.googleapis.com'" in words
+    google.disabled_apis.add("calendar")
+    status, reason, words = refused(asked)
+    assert (status, reason) == (403, "accessNotConfigured")
+    assert words.startswith("Google Calendar API has not been used in project")

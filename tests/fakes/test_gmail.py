@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -226,3 +229,33 @@ def test_what_is_not_there_or_not_allowed(google: Google, ada: Account, gmail: A
         "failedPrecondition",
         "Mail service not enabled",
     )
+
+
+@pytest.fixture
+def _restless() -> Iterator[None]:
+    """Threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("_restless")
+def test_a_mailbox_may_be_used_while_a_server_answers_from_it(google: Google, ada: Account) -> None:
+    users = service(google, "gmail", ADA, "https://mail.google.com/").users()
+    raw = sample.letter()
+    for _ in range(200):
+        ada.deliver(raw)
+
+    def change() -> None:
+        for _ in range(2_000):
+            with google.alone():
+                ada.deliver(raw)
+                ada.delete(next(iter(ada.mailbox.messages)))
+
+    google.quota.per_user["gmail"] = 10**9
+    with ThreadPoolExecutor(1) as pool:
+        changing = pool.submit(change)
+        while not changing.done():
+            assert len(ids(users.messages().list(userId="me", maxResults=500).execute())) == 200
+        changing.result()

@@ -7,7 +7,7 @@
 The mailbox, as its person uses it; every change is in the history:
     message = ada.deliver(raw, labels=("INBOX", "UNREAD"), at=seconds, thread=…)    # .id .thread .labels .version
     ada.relabel(id, add, remove); ada.trash(id); ada.untrash(id); ada.delete(id); ada.add_label(name) -> id
-    ada.expire_history(); ada.change_password(); ada.aliases.append(address); ada.mail_enabled = False
+    ada.expire_history(); ada.change_password(); ada.aliases.append(address); ada.mail_enabled = False; google.disabled_apis.add("calendar")
     ada.mailbox: .messages .drafts .history.last .newest_first() .thread(id) .save_draft(raw, draft=…) .by_message_id(id)
     google.sent: what went out, [(address, raw)]; google.keeps_message_ids = False: Gmail writes its own Message-ID
 

@@ -19,6 +19,7 @@ STATUS = {
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
+SERVICES = {"gmail": "gmail.googleapis.com", "calendar": "calendar-json.googleapis.com"}
 UNHAPPY_PAGE = """<!DOCTYPE html>
 <html lang=en><meta charset=utf-8><title>Error {code}</title>
 <p><b>{code}.</b> <ins>That's an error.</ins><p>The server encountered an error. Please try again in 30 seconds.</html>
@@ -116,11 +117,12 @@ def insufficient_scopes(method: str) -> Answer:
 
 
 def rate_limited(
-    code: int = 429, *, reason: str = "rateLimitExceeded", retry_after: int | None = None
+    code: int = 429, *, reason: str = "rateLimitExceeded", retry_after: int | None = None, api: str = "gmail"
 ) -> Answer:
+    service = SERVICES[api]
     message = (
         "Quota exceeded for quota metric 'Queries' and limit 'Queries per minute per user' of service "
-        "'gmail.googleapis.com' for consumer 'project_number:123456789012'."
+        f"'{service}' for consumer 'project_number:123456789012'."
     )
     return error(
         code,
@@ -129,9 +131,7 @@ def rate_limited(
         domain="usageLimits",
         status="RESOURCE_EXHAUSTED",
         retry_after=retry_after,
-        details=info(
-            "RATE_LIMIT_EXCEEDED", "gmail.googleapis.com", quota_metric="gmail.googleapis.com/default"
-        ),
+        details=info("RATE_LIMIT_EXCEEDED", service, quota_metric=f"{service}/default"),
     )
 
 
@@ -155,7 +155,7 @@ def domain_policy() -> Answer:
 
 def not_configured(api: str = "gmail") -> Answer:
     title = {"gmail": "Gmail API", "calendar": "Google Calendar API"}[api]
-    service = {"gmail": "gmail.googleapis.com", "calendar": "calendar-json.googleapis.com"}[api]
+    service = SERVICES[api]
     message = (
         f"{title} has not been used in project 123456789012 before or it is disabled. Enable it by visiting "
         f"https://console.developers.google.com/apis/api/{service}/overview?project=123456789012 then retry. If you "
@@ -202,6 +202,7 @@ NAMED: dict[str, Callable[[], Answer]] = {
     "insufficientPermissions": lambda: insufficient_scopes("gmail.users.messages.get"),
     "domainPolicy": domain_policy,
     "accessNotConfigured": not_configured,
+    "calendarNotConfigured": lambda: not_configured("calendar"),
     "mailNotEnabled": mail_not_enabled,
     "failedPrecondition": failed_precondition,
     "authError": unauthorized,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from .alone import Lock, alone
 from .clock import Clock
 from .recurrence import instance, instance_id, moment, same_kind
 
@@ -29,6 +30,7 @@ class Calendar:
     owner: str
     clock: Clock
     summary: str = ""
+    lock: Any = field(default_factory=Lock, repr=False)
     time_zone: str = "Europe/Zurich"
     primary: bool = False
     access_role: str = "owner"
@@ -64,6 +66,7 @@ class Calendar:
             event["recurrence"] = list(recurrence)
         return self.put(event)
 
+    @alone
     def put(self, event: dict[str, Any]) -> str:
         """An event as Google would write it; what is missing is filled in."""
         id = event.get("id") or f"{self._random.getrandbits(128):026x}"[:26]
@@ -75,12 +78,14 @@ class Calendar:
             "iCalUID": f"{id}@google.com",
             "sequence": 0,
             "eventType": "default",
+            "htmlLink": f"https://www.google.com/calendar/event?eid={id}",
             "creator": {"email": self.owner},
             "organizer": {"email": self.id},
         }
         self._store({**usual, **event, "id": id, "updated": now})
         return id
 
+    @alone
     def change(self, id: str, **fields: Any) -> None:
         times: dict[str, Any] = {
             name: time_of(fields[name], self.time_zone) for name in ("start", "end") if name in fields
@@ -90,6 +95,7 @@ class Calendar:
             {**old, **fields, **times, "updated": self.clock.iso(), "sequence": old.get("sequence", 0) + 1}
         )
 
+    @alone
     def respond(self, id: str, address: str, status: str) -> None:
         attendees = [
             {**each, "responseStatus": status} if each["email"] == address else each
@@ -97,6 +103,7 @@ class Calendar:
         ]
         self.change(id, attendees=attendees)
 
+    @alone
     def cancel(self, id: str) -> None:
         """Gone; of a series all is gone, and only the series is told of."""
         event = self.events[id]
@@ -105,6 +112,7 @@ class Calendar:
         kept = ("kind", "id", "recurringEventId", "originalStartTime")
         self._store({name: event[name] for name in kept if name in event} | {"status": "cancelled"})
 
+    @alone
     def change_instance(self, master: str, original: Times, **fields: Any) -> str:
         """The id of the exception that one meeting of a series becomes."""
         series = self.events[master]
@@ -116,6 +124,7 @@ class Calendar:
         self.change(id, **fields)
         return id
 
+    @alone
     def cancel_instance(self, master: str, original: Times) -> str:
         """The id of the tombstone: it holds its id, its series, when it would have been, and that it is cancelled."""
         begin = time_of(original, self.time_zone)
@@ -124,6 +133,7 @@ class Calendar:
         self._store(gone | {"originalStartTime": begin})
         return id
 
+    @alone
     def expire_tokens(self) -> None:
         """All sync tokens end, and what was deleted till now is not told of any more."""
         self.generation += 1
@@ -153,6 +163,7 @@ class Calendars:
 
     owner: str
     clock: Clock
+    lock: Any = field(default_factory=Lock, repr=False)
     known: dict[str, Calendar] = field(default_factory=dict)
     changed: dict[str, int] = field(default_factory=dict)
     number: int = 0
@@ -162,22 +173,26 @@ class Calendars:
     def __post_init__(self) -> None:
         self.add(self.owner, self.owner, primary=True)
 
+    @alone
     def add(self, id: str, summary: str, **more: Any) -> Calendar:
-        self.known[id] = Calendar(id, self.owner, self.clock, summary, **more)
+        self.known[id] = Calendar(id, self.owner, self.clock, summary, lock=self.lock, **more)
         self._note(id)
         return self.known[id]
 
     def get(self, id: str) -> Calendar:
         return self.known[self.owner if id == "primary" else id]
 
+    @alone
     def remove(self, id: str) -> None:
         self.known[id].deleted = True
         self._note(id)
 
+    @alone
     def rename(self, id: str, summary: str) -> None:
         self.known[id].summary = summary
         self._note(id)
 
+    @alone
     def expire_tokens(self) -> None:
         self.generation += 1
         for id in [id for id, calendar in self.known.items() if calendar.deleted]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
@@ -11,12 +10,14 @@ from urllib.parse import parse_qs, urlsplit
 
 from . import batch, consent, faults, tokens
 from .accounts import Account
+from .alone import Lock
 from .answers import (
     Answer,
     Refused,
     error,
     insufficient_scopes,
     mail_not_enabled,
+    not_configured,
     nothing,
     said,
     unauthorized,
@@ -54,6 +55,8 @@ class Google:
         self.calls = Calls()
         self.concurrency = 25
         """How many parts of a batch Gmail takes at once for one user; it does not say, and batches of 25 passed."""
+        self.disabled_apis: set[str] = set()
+        """"gmail" or "calendar", where the project has not enabled it."""
         self.empty_pages = True
         """Long lists of events have an empty page in them."""
         self.short_pages = False
@@ -65,7 +68,7 @@ class Google:
         self.sent_ids = 0
         self.between: list[Callable[[Call], Any]] = []
         """Called before every request and every part of a batch: where a test lets the mailbox change."""
-        self._lock = threading.RLock()
+        self._lock = Lock()
 
     def add_account(
         self, email: str, *, first_history: int | None = None, bare_history: bool = False, **more: Any
@@ -73,8 +76,9 @@ class Google:
         """A new account with an empty mailbox and a primary calendar."""
         seed = len(self.accounts) + 1_000 * self.seed
         first = first_history if first_history is not None else 100_000 + seed
-        mailbox = Mailbox(self.clock, History(first=first, seed=seed, bare=bare_history), seed=seed)
-        account = Account(email, mailbox, Calendars(email, self.clock), **more)
+        history = History(first=first, seed=seed, bare=bare_history)
+        mailbox = Mailbox(self.clock, history, seed=seed, lock=self._lock)
+        account = Account(email, mailbox, Calendars(email, self.clock, lock=self._lock), **more)
         self.accounts[email] = account
         return account
 
@@ -162,6 +166,8 @@ class Google:
             raise Refused(unauthorized())
         if not method.scopes & call.grant.scopes:
             raise Refused(insufficient_scopes(method.id))
+        if method.api in self.disabled_apis:
+            raise Refused(not_configured(method.api))
         if method.api == "gmail" and not call.account.mail_enabled:
             raise Refused(mail_not_enabled())
         if named.get("userId", "me").lower() not in ("me", call.account.email.lower()):

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from . import message as letter
+from .alone import Lock, alone
 from .clock import Clock
 from .history import History
 from .labels import Labels
@@ -52,6 +53,7 @@ class Mailbox:
     clock: Clock
     history: History
     seed: int = 0
+    lock: Any = field(default_factory=Lock, repr=False)
     labels: Labels = field(default_factory=Labels)
     messages: dict[str, Message] = field(default_factory=dict)
     drafts: dict[str, str] = field(default_factory=dict)
@@ -84,6 +86,7 @@ class Mailbox:
 
     # changing
 
+    @alone
     def add(
         self, raw: bytes, labels: Iterable[str] = (), *, at: float | None = None, thread: str | None = None
     ) -> Message:
@@ -98,6 +101,7 @@ class Mailbox:
         self._tell(message)
         return message
 
+    @alone
     def relabel(self, id: str, add: Iterable[str] = (), remove: Iterable[str] = ()) -> None:
         message = self.messages[id]
         added, removed = sorted(set(add) - message.labels), sorted(set(remove) & message.labels)
@@ -114,6 +118,7 @@ class Mailbox:
     def untrash(self, id: str) -> None:
         self.relabel(id, remove=["TRASH"])
 
+    @alone
     def delete(self, id: str) -> None:
         message = self.messages.pop(id)
         self._by_age.remove(message.order)
@@ -125,6 +130,7 @@ class Mailbox:
         message.version = self.history.note(message, messagesDeleted=())
         self._tell(message)
 
+    @alone
     def save_draft(self, raw: bytes, *, draft: str | None = None, thread: str | None = None) -> str:
         """The id of the draft. Its message is a new one every time."""
         if draft is None:
@@ -137,6 +143,7 @@ class Mailbox:
         self.drafts[draft] = message.id
         return draft
 
+    @alone
     def drop_draft(self, draft: str) -> Message:
         message = self.messages[self.drafts.pop(draft)]
         self.delete(message.id)

@@ -88,11 +88,11 @@ class Quota:
             ours.spend(units, now)
             self.used[user] += units
             return None
-        return self._reject(user, now)
+        return self._reject(user, api, now)
 
-    def _reject(self, user: str, now: float) -> Answer:
+    def _reject(self, user: str, api: str, now: float) -> Answer:
         self.rejected[user] += 1
         if not self._rejections[user].has_room(1, self.box_after, now):
             self.punish(user)
         self._rejections[user].spend(1, now)
-        return rate_limited(self.code)
+        return rate_limited(self.code, api=api)
