@@ -11,6 +11,7 @@ import pytest
 import requests
 from google.auth.exceptions import RefreshError
 from google.auth.transport.requests import Request
+from google.oauth2 import id_token
 from google_auth_oauthlib.flow import Flow
 
 from tests.fakes.conftest import ADA, CALENDARS, EVENTS, READ_MAIL, SEND_MAIL
@@ -235,3 +236,22 @@ def test_a_registered_address_is_the_only_one(google: Google) -> None:
     assert google.handle("GET", url).status == 400
     google.oauth.redirect_uris.append(BACK)
     assert google.handle("GET", url).status == 200
+
+
+@pytest.mark.parametrize("version", ["v1", "v3"])
+def test_googles_own_library_believes_its_tokens(version: str) -> None:
+    google = Google()
+    token = tokens.signed(
+        {"aud": "https://crm.example/push", "email": "robot@example.com"}, now=google.clock()
+    )
+    with serving(google) as server, requests.Session() as session:
+        told = id_token.verify_token(
+            token, Request(session), "https://crm.example/push", f"{server.root}/oauth2/{version}/certs"
+        )
+    assert (told["iss"], told["email"]) == ("https://accounts.google.com", "robot@example.com")
+
+
+def test_a_project_in_testing_says_how_long_the_consent_lives(google: Google, ada: Account) -> None:
+    google.oauth.testing = True
+    _, told = redeem(google, press(google, ask(google))["code"])
+    assert told["refresh_token_expires_in"] == 604_799

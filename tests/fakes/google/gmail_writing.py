@@ -119,7 +119,7 @@ def send(asked: Asked, raw: bytes, thread: str | None) -> Message:
 
 
 def recipients(head: dict[str, str]) -> set[str]:
-    fields = [head.get(name, "") for name in ("to", "cc", "bcc")]
+    fields = [head[name] for name in ("to", "cc", "bcc") if head.get(name)]
     return {address.lower() for _, address in email.utils.getaddresses(fields) if "@" in address}
 
 
