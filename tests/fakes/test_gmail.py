@@ -57,6 +57,7 @@ def test_a_letter_in_every_format(google: Google, ada: Account, gmail: Any) -> N
     text, file = get()["payload"]["parts"]
     assert base64.urlsafe_b64decode(text["body"]["data"]).decode() == "Grüße & Dank"
     assert (file["filename"], file["partId"], file["body"]["size"]) == ("a.pdf", "1", 6450)
+    assert get()["payload"]["parts"][1]["body"]["attachmentId"] != file["body"]["attachmentId"]
     part = gmail.messages().attachments().get(userId="me", messageId=kept.id, id=file["body"]["attachmentId"])
     assert base64.urlsafe_b64decode(part.execute()["data"]).startswith(b"not a picture")
 

@@ -255,3 +255,19 @@ def test_a_project_in_testing_says_how_long_the_consent_lives(google: Google, ad
     google.oauth.testing = True
     _, told = redeem(google, press(google, ask(google))["code"])
     assert told["refresh_token_expires_in"] == 604_799
+
+
+def test_giving_back_one_token_ends_the_whole_consent(google: Google, ada: Account) -> None:
+    grace = google.add_account("grace@example.com")
+    old, new = (google.sign_in(ADA, READ_MAIL) for _ in range(2))
+    other = google.sign_in(grace.email, READ_MAIL)
+    body = urlencode({"token": old["access_token"]})
+    assert google.handle("POST", "/revoke", {}, body).status == 200
+    assert google.oauth.grant_of(new["access_token"]) is None
+    assert google.oauth.grant_of(other["access_token"])
+    assert google.handle("POST", "/revoke", {}, body).data["error"] == "invalid_token"
+
+
+def test_the_hundred_and_first_consent_ends_the_first(google: Google, ada: Account) -> None:
+    held = [google.sign_in(ADA, READ_MAIL)["refresh_token"] for _ in range(101)]
+    assert [google.oauth.dead(google.oauth.grants[token]) for token in held] == [True] + [False] * 100

@@ -8,12 +8,16 @@ import email.header
 import email.policy
 import email.utils
 import html
+import itertools
 import re
 from email.message import Message as Parsed
 from typing import Any
 
 LARGEST_INLINE = 4_000
 """Text parts come with the message; what has a file name, or is large and no text, is fetched apart."""
+
+ASKED = itertools.count()
+"""An attachment has another id each time that its message is asked for; all of them will do."""
 
 
 def urlsafe(data: bytes) -> str:
@@ -91,7 +95,10 @@ def raw_headers(parsed: Parsed) -> list[tuple[str, str]]:
 def body(id: str, parsed: Parsed, number: str, filename: str) -> dict[str, Any]:
     data = content(parsed)
     if filename or (len(data) > LARGEST_INLINE and parsed.get_content_maintype() != "text"):
-        return {"attachmentId": f"ANGjdJ_{urlsafe(f'{id}/{number}'.encode()).rstrip('=')}", "size": len(data)}
+        return {
+            "attachmentId": f"ANGjdJ_{urlsafe(f'{id}/{number}/{next(ASKED)}'.encode()).rstrip('=')}",
+            "size": len(data),
+        }
     return {"size": len(data), "data": urlsafe(data)} if data else {"size": 0}
 
 
@@ -114,7 +121,7 @@ def content(parsed: Parsed) -> bytes:
 
 def attachment(id: str, raw: bytes, attachment_id: str) -> bytes | None:
     try:
-        owner, _, number = from_urlsafe(attachment_id.removeprefix("ANGjdJ_")).decode().partition("/")
+        owner, number, _ = from_urlsafe(attachment_id.removeprefix("ANGjdJ_")).decode().split("/")
     except ValueError:
         return None
     parsed: Any = email.message_from_bytes(raw, policy=email.policy.compat32)

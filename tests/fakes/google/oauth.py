@@ -23,6 +23,8 @@ IDENTITY = {
 """Scopes that come with signing in and cannot be unticked; Google answers with the long names."""
 TESTING_DAYS = 7
 CODE_LIVES, ACCESS_LIVES = 600, 3600
+MOST_TOKENS = 100
+"""Refresh tokens of one account for one client; the oldest end without a word."""
 
 
 @dataclass
@@ -87,12 +89,15 @@ class OAuth:
         return code
 
     def granted(self, account: Account, client_id: str) -> frozenset[str]:
-        alive = [
+        return frozenset[str]().union(*(grant.scopes for grant in self._alive(account, client_id)))
+
+    def _alive(self, account: Account, client_id: str) -> list[Grant]:
+        """Oldest first."""
+        return [
             grant
             for grant in self.grants.values()
             if grant.account is account and grant.client_id == client_id and not self.dead(grant)
         ]
-        return frozenset[str]().union(*(grant.scopes for grant in alive))
 
     def grant(self, account: Account, scopes: Iterable[str]) -> Grant:
         """A consent without the walk through the pages."""
@@ -101,6 +106,8 @@ class OAuth:
             account, self.client_id, given, self.clock(), self._new("1//0"), self.testing, account.passwords
         )
         self.grants[grant.refresh] = grant
+        for oldest in self._alive(account, self.client_id)[:-MOST_TOKENS]:
+            oldest.revoked = True
         return grant
 
     def fresh_access(self, grant: Grant) -> Access:
@@ -219,7 +226,8 @@ class OAuth:
         grant = self.grants.get(given) or (self.access[given].grant if given in self.access else None)
         if grant is None or grant.revoked:
             raise wrong("invalid_token", "Token expired or revoked")
-        grant.revoked = True
+        for other in self._alive(grant.account, grant.client_id):
+            other.revoked = True  # the whole consent ends, whichever of its tokens was given back
         return said({})
 
 
