@@ -5,7 +5,9 @@ class IntegrationsConfig(AppConfig):
     name = "integrations"
 
     def ready(self) -> None:
-        from integrations import readers, undoing
+        from integrations import outbox, readers, undoing
+        from omnicrm import restoring
 
         readers.register_all()
         undoing.register()
+        restoring.afterwards.append(outbox.PERHAPS_SENT)

@@ -35,6 +35,9 @@ SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE NOT tgisinternal AN
 """
 BOUND = "SELECT relname FROM pg_class WHERE relforcerowsecurity AND relnamespace = 'public'::regnamespace"
 
+afterwards: list[str] = []
+"""Statements of the apps, for rows that must not go on where the backup had them: the world has gone on without it."""
+
 
 class Refused(Exception):
     """Nothing was restored; the message says why and what to do."""
@@ -144,6 +147,8 @@ def write_tables(file: zipfile.ZipFile, manifest: Manifest) -> None:
             write_table(cursor, file, manifest, table)
         for sequence, value in manifest.sequences.items():
             cursor.execute("SELECT setval(%s::regclass, %s)", [sequence, value])
+        for statement in afterwards:
+            cursor.execute(statement)
         for table, trigger in triggers:
             run(cursor, "ALTER TABLE {} ENABLE TRIGGER {}", sql.Identifier(table), sql.Identifier(trigger))
         for table in bound:

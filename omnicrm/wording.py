@@ -66,6 +66,15 @@ WHAT = {
             "task.reopened": "A task was opened again",
         },
     ),
+    "letters": Kind(
+        "Letters",
+        {
+            "letter.approved": "A letter was approved for sending",
+            "letter.recalled": "A letter was taken back before it was sent",
+            "letter.sent": "A letter was sent",
+            "letter.settled": "It was said whether a letter had been sent",
+        },
+    ),
     "sync": Kind(
         "Google",
         {

@@ -39,6 +39,7 @@ from contacts.search import parts
 from integrations.models import (
     Export,
     GoogleAccount,
+    OutboxMessage,
     Provenance,
     RawEvent,
     SourceFile,
@@ -265,6 +266,11 @@ def make_work(user: User, **fields: Any) -> SyncWork:
     return saved(SyncWork(user=user, stream=stream, **{"external_id": f"{number():016x}"} | fields))
 
 
+def make_letter(user: User, **fields: Any) -> OutboxMessage:
+    account = fields.pop("account", None) or make_google_account(user)
+    return saved(OutboxMessage(user=user, account=account, **{"sender": account.email} | fields))
+
+
 def make_event(user: User, **fields: Any) -> Event:
     return saved(Event(user=user, **{"actor": "web", "action": "contact.created"} | fields))
 
@@ -308,6 +314,7 @@ FACTORIES: dict[type[OwnedModel], Callable[..., Any]] = {
     Job: make_job,
     JobEvent: make_job_event,
     Note: make_note,
+    OutboxMessage: make_letter,
     OwnAddress: make_own_address,
     Participant: make_participant,
     PlanItem: make_plan_item,

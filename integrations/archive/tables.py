@@ -51,6 +51,7 @@ LEFT_OUT = {
     "contacts.SearchText": "What a search looks at follows from the people, and is made anew.",
     "integrations.Export": "A copy of what an archive holds anyway.",
     "integrations.GoogleAccount": "A connection of this installation, with its keys; another one is connected anew.",
+    "integrations.OutboxMessage": "Drafts of an account of this installation; what was sent is in the history.",
     "integrations.SyncStream": "How far this installation has come with an account; what it brought is held.",
     "integrations.SyncWork": "What this installation has still to fetch.",
     "jobs.Job": "Work of this installation, which another one neither has nor needs.",

@@ -11,7 +11,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from pytest_django import Settings
 
-from integrations.models import GoogleAccount, SyncStream
+from integrations.models import GoogleAccount, OutboxMessage, SyncStream
 from jobs.models import Batch, Job
 from jobs.queue import enqueue, handlers
 from jobs.runner import run_one
@@ -29,6 +29,7 @@ KINDS: dict[str, Asked] = {
     "forget_account": lambda rows: {"account_id": str(rows[GoogleAccount].pk)},
     "normalize": lambda rows: {"batch": rows[Batch], "first": 0, "last": 1_000_000_000},
     "plan_import": lambda rows: {"batch": rows[Batch]},
+    "send_outbox": lambda rows: {"letter": str(rows[OutboxMessage].pk), "approval": 1},
     "undo": lambda rows: {"batch_id": str(rows[Batch].pk)},
 }
 """What a job of each kind is asked to do, with every id that it takes."""
