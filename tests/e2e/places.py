@@ -19,6 +19,7 @@ from tests.factories import (
     make_contact_tag,
     make_event_attendee,
     make_export,
+    make_google_account,
     make_identity,
     make_interaction,
     make_job,
@@ -58,6 +59,8 @@ EMPTY = [
     "/settings/ignored/",
     "/contacts/",
     "/calendar/",
+    "/connections/",
+    "/connections/google/",
     "/import/",
     "/import/why/?q=ada@example.com",
     "/batches/",
@@ -82,10 +85,19 @@ def fill(alice: User) -> list[str]:
         make_job(alice, kind="normalize", state=state, progress="Read 120 of 400 messages", **held)
     make_job(alice, kind="file_import", state="dead", error=LONG, batch=batches["failed"])
     make_export(alice)
+    account = make_google_account(
+        alice, email=ADDRESS, health="reauth", health_reason=f"Connect again. {LONG}"
+    )
+    make_google_account(alice, health="disconnected")
     for reason, key in (("erased", f"email:{'0' * 64}"), ("deleted", ADDRESS), ("ignored", LONG)):
         make_suppression(alice, scope="domain" if reason == "ignored" else "address", key=key, reason=reason)
     return [
         "/settings/leave/",  # while the password is fresh
+        "/connections/google/",
+        f"/connections/{account.pk}/again/",
+        f"/connections/{account.pk}/writing/",
+        f"/connections/{account.pk}/disconnect/",
+        "/connections/",
         "/",
         "/settings/",
         "/contacts/",
