@@ -74,8 +74,9 @@ def every_way(site: Iterable[Address]) -> list[tuple[Address, str, Way]]:
 
 
 OF_A_FACTOR = {"mfa_deactivate_totp", "mfa_view_recovery_codes", "mfa_download_recovery_codes"}
-OF_A_FACTOR |= {"openid_connect_login", "openid_connect_callback", "settings:download"}
-"""Not there for somebody who has no second factor yet, where no provider is named, or once its file is gone."""
+OF_A_FACTOR |= {"openid_connect_login", "openid_connect_callback", "settings:download", "connections:setup"}
+"""Not there for somebody who has no second factor yet, where no provider is named, once its file is gone, or for whoever
+does not run the server."""
 
 
 def expected(address: Address, method: str) -> set[int]:
