@@ -18,6 +18,7 @@ from django.test import Client
 
 from contacts import editing
 from contacts.models import Contact
+from integrations.models import OutboxMessage
 from integrations.plan import start_plan_in_place
 from jobs import erasing
 from jobs.foreground import work_until_settled
@@ -32,7 +33,7 @@ from omnicrm.sealed import keyring
 from omnicrm.sealedfiles import SealedStorage
 from tests.commands.contract import run
 from tests.conftest import TEMPLATE
-from tests.factories import make_raw_event
+from tests.factories import NOON, make_letter, make_raw_event
 from tests.importing import carry_out, import_file, letter, mailbox, take_back
 from tests.servers import clone_database
 
@@ -78,6 +79,9 @@ def lived(alice: User, charlie: User, tmp_path: Path, storage: SealedStorage, se
         ada = editing.create_contact(alice, name="Ada", addresses=["+44 20 7946 0000"])
         editing.add_note(alice, contact=ada, text="A canary in the note", private=True)
     make_raw_event(alice, payload=b"A canary in a letter")
+    moment = {"approved_at": NOON, "send_at": NOON, "approved_hash": "0" * 64}
+    make_letter(alice, state="queued", subject="About to be sent", **moment)
+    make_letter(alice, state="confirmed", subject="Sent", **moment)
     storage.save("uploads/waits.mbox", ContentFile(b"A canary in a file"))
     with acting_as(charlie.pk):
         editing.create_contact(charlie, name="Byron")
@@ -125,6 +129,8 @@ def test_a_drill(
         ada = Contact.objects.for_user(lived).get(display_name="Ada")
         assert (ada.notes.get().text, ada.primary_phone) == ("A canary in the note", "+44 20 7946 0000")
         assert list(Contact.objects.for_user(lived).matching("+442079460000")) == [ada]
+        letters = OutboxMessage.objects.for_user(lived).values_list("subject", "state")
+        assert dict(letters) == {"About to be sent": "unknown", "Sent": "confirmed"}
         said = set(Event.objects.for_user(lived).values_list("action", flat=True))
         assert {"import.approved", "backup.restored"} <= said
         assert "backup.made" not in said  # that was written down after the moment of the backup
