@@ -1,4 +1,4 @@
-"""What people choose when they hand over a file."""
+"""What people choose when they hand over a file, and what they write."""
 
 from __future__ import annotations
 
@@ -35,3 +35,26 @@ class ImportForm(forms.Form):
 
     def clean_people(self) -> str:
         return self.cleaned_data["people"] or "everyone"
+
+
+class LetterForm(forms.Form):
+    """`choices`: the addresses among which its contact can be written to."""
+
+    to = forms.ChoiceField(label="To")
+    subject = forms.CharField(label="Subject", required=False, max_length=500)
+    body = forms.CharField(
+        label="Letter",
+        strip=False,
+        error_messages={"required": "Write something first."},
+        max_length=100_000,
+        widget=forms.Textarea(attrs={"rows": 14}),
+    )
+
+    def __init__(self, *args: Any, addresses: list[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if len(addresses) > 1:
+            to = self.fields["to"]
+            assert isinstance(to, forms.ChoiceField)
+            to.choices = [(address, address) for address in addresses]
+        else:
+            del self.fields["to"]

@@ -46,7 +46,7 @@ class NotThisText(Exception):
 def begin(
     user: User, contact: Contact, *, answers: Interaction | None = None, everyone: bool = False
 ) -> OutboxMessage:
-    """An empty letter to this contact, or an answer to one of theirs. Raises CannotWrite."""
+    """An empty letter to this contact, or an answer to one of theirs; not saved yet. Raises CannotWrite."""
     account, own = writing_account(user, answers), own_addresses(user)
     to, cc = answered(answers, own) if answers else ([first_address(contact)], [])
     to = [address for address in to if address]
@@ -58,19 +58,23 @@ def begin(
         letter.answers = answers
         letter.subject, letter.body = answer_subject(answers.subject), quoted(answers)
         letter.references, letter.remote_thread = where_it_belongs(account, answers)
-    letter.save(force_insert=True)
     return letter
 
 
 def writing_account(user: User, answers: Interaction | None) -> GoogleAccount:
     """The account that the answered letter came by, else the one connected last, of those that may write."""
-    rows = GoogleAccount.objects.for_user(user).exclude(health=GoogleAccount.Health.DISCONNECTED)
-    able = list(rows.filter(scopes__contains=[COMPOSE]).order_by("-granted_at"))
+    able = list(may_write(user))
     if not able:
         raise CannotWrite("Allow OmniCRM to write from one of your Google accounts first, under Connections.")
     sources = raw_events(user.pk, answers).values_list("source", flat=True) if answers else []
     came_by = {source.partition(":")[2] for source in sources}
     return next((account for account in able if account.google_sub in came_by), able[0])
+
+
+def may_write(user: User) -> OwnedQuerySet[GoogleAccount]:
+    """The accounts that letters can be written from, the one connected last first."""
+    rows = GoogleAccount.objects.for_user(user).exclude(health=GoogleAccount.Health.DISCONNECTED)
+    return rows.filter(scopes__contains=[COMPOSE]).order_by("-granted_at")
 
 
 def raw_events(user_id: UUID, interaction: Interaction) -> OwnedQuerySet[RawEvent]:
@@ -127,15 +131,15 @@ def where_it_belongs(account: GoogleAccount, interaction: Interaction) -> tuple[
 
 
 def edit(letter: OutboxMessage, *, subject: str, body: str, to: Sequence[str] | None = None) -> OutboxMessage:
-    """Change a draft. `to` is chosen among the addresses of its contact. Raises NotThisText once it is no draft."""
-    letter = locked(letter)
+    """Save what a draft says. `to` is chosen among the addresses of its contact. Raises NotThisText once it is no draft."""
+    letter = letter if letter._state.adding else locked(letter)
     if letter.state != State.DRAFT:
         raise NotThisText(f"This letter is no draft any more: {letter.get_state_display().lower()}.")
     letter.subject = " ".join(subject.split())[:LONGEST_SUBJECT]
     letter.body = body.replace("\r\n", "\n").replace("\x00", "")[:LONGEST_BODY]
     if to is not None and not letter.answers_id:
         letter.to = [address for address in map(normalize_email, to) if address in addresses_of(letter)]
-    letter.save(update_fields=["subject", "body", "to", "updated_at"])
+    letter.save()
     return letter
 
 

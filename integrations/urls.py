@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from integrations import batch_views, connecting_views, erase_views, letters, own_data_views, views
+from integrations import (
+    batch_views,
+    connecting_views,
+    erase_views,
+    letters,
+    own_data_views,
+    views,
+    writing_views,
+)
 
 app_name = "integrations"
 urlpatterns = [
@@ -24,6 +32,19 @@ settings_patterns = [
 ]
 
 erase_patterns = [path("<str:slug>/erase/", erase_views.erase_contact, name="contact")]
+
+write_patterns = [path("<str:slug>/write/", writing_views.write, name="write")]
+
+letter_patterns = [
+    path("", writing_views.letter_list, name="list"),
+    path("<uuid:pk>/", writing_views.letter_detail, name="detail"),
+    path("<uuid:pk>/look/", writing_views.look, name="look"),
+    path("<uuid:pk>/send/", writing_views.send, name="send"),
+    path("<uuid:pk>/recall/", writing_views.recall, name="recall"),
+    path("<uuid:pk>/settle/", writing_views.settle, name="settle"),
+    path("<uuid:pk>/reopen/", writing_views.reopen, name="reopen"),
+    path("<uuid:pk>/discard/", writing_views.discard, name="discard"),
+]
 
 batch_patterns = [
     path("", batch_views.batch_list, name="list"),

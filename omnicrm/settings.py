@@ -201,6 +201,7 @@ RATE_LIMITS = {
     "search": env.text("RATE_LIMIT_SEARCH", "40/minute"),
     "import": env.text("RATE_LIMIT_IMPORT", "20/minute"),
     "export": env.text("RATE_LIMIT_EXPORT", "10/minute"),
+    "letter": env.text("RATE_LIMIT_LETTER", "20/minute"),
 }  # how often one address, and one session, may ask for each page
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

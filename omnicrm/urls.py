@@ -5,7 +5,14 @@ from django.contrib import admin
 from django.urls import include, path
 
 from contacts import calendar_views
-from integrations.urls import batch_patterns, connection_patterns, erase_patterns, settings_patterns
+from integrations.urls import (
+    batch_patterns,
+    connection_patterns,
+    erase_patterns,
+    letter_patterns,
+    settings_patterns,
+    write_patterns,
+)
 from omnicrm import activity, problems, views
 
 ACCOUNTS = [
@@ -16,6 +23,8 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("contacts/", include("contacts.urls")),
     path("contacts/", include((erase_patterns, "erasing"))),
+    path("contacts/", include((write_patterns, "writing"))),
+    path("letters/", include((letter_patterns, "letters"))),
     path("calendar/", calendar_views.agenda, name="calendar"),
     path("import/", include("integrations.urls")),
     path("connections/", include((connection_patterns, "connections"))),

@@ -8,6 +8,7 @@ import json
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from contacts.models import Contact, Interaction
 from integrations.models.google import GoogleAccount
@@ -96,6 +97,21 @@ class OutboxMessage(OwnedModel):
 
     def __str__(self) -> str:
         return self.subject or "(no subject)"
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing of it has been saved yet."""
+        return self._state.adding
+
+    @property
+    def is_on_its_way(self) -> bool:
+        return self.state in (self.State.QUEUED, self.State.ATTEMPTING)
+
+    @property
+    def seconds_left(self) -> int:
+        """In which it can be taken back; at least one, until somebody begins to send it."""
+        left = (self.send_at - timezone.now()).total_seconds() if self.send_at else 0
+        return max(1, round(left))
 
     @property
     def message_id(self) -> str:

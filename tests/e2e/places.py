@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.utils import timezone
 
 from contacts.models import Contact
+from integrations.google.oauth import COMPOSE
 from jobs.models import Batch
 from omnicrm.models import User
 from tests.factories import (
@@ -23,6 +25,7 @@ from tests.factories import (
     make_identity,
     make_interaction,
     make_job,
+    make_letter,
     make_note,
     make_participant,
     make_plan_item,
@@ -55,6 +58,7 @@ OUTSIDE = [
 
 EMPTY = [
     "/",
+    "/letters/",
     "/settings/",
     "/settings/ignored/",
     "/contacts/",
@@ -91,7 +95,12 @@ def fill(alice: User) -> list[str]:
     make_google_account(alice, health="disconnected")
     for reason, key in (("erased", f"email:{'0' * 64}"), ("deleted", ADDRESS), ("ignored", LONG)):
         make_suppression(alice, scope="domain" if reason == "ignored" else "address", key=key, reason=reason)
+    letters_of_hers = in_every_step(alice, ada, letter)
     return [
+        "/letters/",
+        "/letters/?show=sent",
+        "/letters/?page=9",
+        *letters_of_hers,
         "/settings/leave/",  # while the password is fresh
         "/connections/google/",
         f"/connections/{account.pk}/again/",
@@ -256,3 +265,28 @@ def lines_of(alice: User, batch: Batch, ada: Contact) -> None:
     make_plan_item(
         alice, batch=batch, kind="bad", outcome="fail", reason="unreadable", data={"problem": LONG}
     )
+
+
+def in_every_step(alice: User, ada: Contact, answered: UUID) -> list[str]:
+    """A letter of each state, and the pages on which letters are written."""
+    account = make_google_account(alice, email=ADDRESS, scopes=[COMPOSE])
+    said = {
+        "account": account,
+        "sender": ADDRESS,
+        "contact": ada,
+        "to": [ADDRESS],
+        "subject": LONG,
+        "body": LONG,
+    }
+    at = {"approved_at": NOON, "send_at": NOON, "approved_hash": "0" * 64}
+    draft = make_letter(alice, **said)
+    others = [
+        make_letter(alice, state=state, problem=LONG if state in ("failed", "unknown") else "", **said, **at)
+        for state in ("queued", "attempting", "confirmed", "unknown", "failed")
+    ]
+    return [
+        "/contacts/ada/write/",
+        f"/contacts/ada/write/?answers={answered}&everyone=1",
+        f"/letters/{draft.pk}/look/",
+        *(f"/letters/{one.pk}/" for one in (draft, *others)),
+    ]

@@ -118,6 +118,7 @@ def test_an_answer_is_sent_with_its_references(desk: Desk) -> None:
     interaction = received(desk)
     with acting_as(desk.user.pk):
         letter = outbox.begin(desk.user, desk.contact, answers=interaction)
+        letter = outbox.edit(letter, subject=letter.subject, body="")
         OutboxMessage.objects.for_user(desk.user).filter(pk=letter.pk).update(remote_thread=first.thread)
         letter = outbox.edit(letter, subject=letter.subject, body="Yes.")
     done = desk.send(desk.approve(letter))

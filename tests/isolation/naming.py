@@ -15,7 +15,7 @@ from unittest import mock
 from django.db import models
 from django.http import QueryDict
 
-from contacts.models import Company, Contact, Tag
+from contacts.models import Company, Contact, Interaction, Tag
 from jobs.models import Batch
 
 ROWS: dict[str, type[models.Model]] = {
@@ -24,6 +24,7 @@ ROWS: dict[str, type[models.Model]] = {
     "/contacts/?before": Contact,
     "/contacts/?company": Company,
     "/contacts/?tag": Tag,
+    "/contacts/<slug>/write/?answers": Interaction,
     "/contacts/delete/?contact": Contact,
     "/contacts/export/?after": Contact,
     "/contacts/export/?batch": Batch,
@@ -44,6 +45,13 @@ WORDS = {
     "/connections/google/callback/?code": "What Google gives for the keys, once.",
     "/connections/google/callback/?state": "A number that only the session knows in which somebody left for Google.",
     "address": "An e-mail address or a number, as it is typed.",
+    "body": "A letter, as it is written.",
+    "content_hash": "What the letter in the address must hash to.",
+    "everyone": "Whether an answer goes to all who had the letter.",
+    "look": "Whether to look at a letter once more after it is saved.",
+    "subject": "What a letter is about.",
+    "to": "An address of the contact, as it is chosen.",
+    "was_sent": "Whether somebody found a letter among the sent ones.",
     "code": "A code of a second factor.",
     "company": "A company by its name, as it is typed; it is looked up among one's own.",
     "done": "Whether a task is to be ticked off.",

@@ -17,7 +17,7 @@ from django.db import models
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from contacts.models import Contact, ContactIdentity, Interaction, Note, Suppression, Task
-from integrations.models import Export, GoogleAccount
+from integrations.models import Export, GoogleAccount, OutboxMessage
 from jobs.models import Batch, Job
 from omnicrm.models import User
 from omnicrm.owned import OwnedModel
@@ -34,6 +34,7 @@ PARAMETERS: dict[str, tuple[type[models.Model], str]] = {
     "/contacts/<slug>/tasks/<task_id>": (Task, "pk"),
     "/import/letters/<pk>": (Interaction, "pk"),
     "/jobs/<pk>": (Job, "pk"),
+    "/letters/<pk>": (OutboxMessage, "pk"),
     "/settings/exports/<pk>": (Export, "pk"),
     "/settings/ignored/<pk>": (Suppression, "pk"),
 }
