@@ -161,9 +161,10 @@ def approve(letter: OutboxMessage, content_hash: str) -> OutboxMessage:
     if letter.content_hash != content_hash:
         raise NotThisText("This is not the text that you looked at. Look at it again, then send it.")
     refuse_unsendable(letter)
-    now = timezone.now().replace(microsecond=0)  # as the letter's own date says it
+    now = timezone.now()
     letter.state, letter.approved_hash = State.QUEUED, content_hash
-    letter.approved_at, letter.send_at, letter.approvals = now, now + UNDO, letter.approvals + 1
+    letter.approved_at = now.replace(microsecond=0)  # as the letter's own date says it
+    letter.send_at, letter.approvals = now + UNDO, letter.approvals + 1
     letter.step, letter.problem, letter.settled_at = OutboxMessage.Step.NONE, "", None
     letter.save()
     note(letter.user_id, "letter.approved", on=letter, content_hash=content_hash)
