@@ -80,8 +80,21 @@ def connect(
     account.refresh_token = grant.refresh_token.encode()
     account.save()
     cured(account, now)
+    if grant.reads_mail:
+        mail_of(account)
     note(user.pk, "account.connected", on=account, mail=grant.reads_mail, calendars=grant.reads_calendars)
     return account
+
+
+def mail_of(account: GoogleAccount) -> SyncStream:
+    """The stream of its mail, which does nothing until somebody approves a plan."""
+    SyncStream.unscoped.bulk_create(
+        [SyncStream(user_id=account.user_id, account=account, kind=SyncStream.Kind.GMAIL, remote_id="me")],
+        ignore_conflicts=True,
+    )
+    rows = SyncStream.objects.for_user(account.user_id).select_related("account")
+    stream: SyncStream = rows.get(account=account, kind=SyncStream.Kind.GMAIL, remote_id="me")
+    return stream
 
 
 def grant_of(account: GoogleAccount) -> Grant:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 from django.conf import settings
@@ -62,36 +63,67 @@ class Stale(Exception):
     """The plan no longer describes what would happen; the message says what changed and to plan again."""
 
 
+Begin = Callable[[Batch], Job]
+beginnings: dict[str, Begin] = {}
+"""What begins a kind of import once its plan is approved, or raises Stale, in the transaction of the approval."""
+
+
+def begins(kind: str) -> Callable[[Begin], Begin]:
+    """Registers the function below to begin imports of this kind: it saves the batch, which is approved already."""
+
+    def register(begin: Begin) -> Begin:
+        beginnings[kind] = begin
+        return begin
+
+    return register
+
+
 @transaction.atomic
 def approve(batch: Batch, plan_hash: str) -> Job:
     """Start the import that this hash stands for. Raises Stale, and then nothing has been written."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [str(batch.user_id)])
     batch = Batch.objects.for_user(batch.user_id).select_for_update().get(pk=batch.pk)
-    batch.options = {**batch.options, "seen": refuse_stale(batch, plan_hash)}
+    refuse_another(batch, plan_hash)
     batch.state, batch.approved_by, batch.approved_at = Batch.State.APPROVED, current_actor(), timezone.now()
-    batch.done_steps, batch.total_steps = 0, steps(batch)
-    batch.save()
+    batch.done_steps = 0
+    job = beginnings[batch.kind](batch)
     note(batch.user_id, "import.approved", on=batch, batch_id=batch.pk, plan_hash=plan_hash)
+    return job
+
+
+@begins("file_import")
+def begin_file_import(batch: Batch) -> Job:
+    batch.options = {**batch.options, "seen": refuse_changed(batch)}
+    batch.total_steps = steps(batch)
+    batch.save()
     return enqueue("file_import", batch.user_id, batch=batch, idempotency_key=f"import:{batch.pk}")
 
 
-def refuse_stale(batch: Batch, plan_hash: str) -> list[int]:
-    """Raises Stale unless the plan holds; how the file looked then, so that the import knows it again."""
+def refuse_another(batch: Batch, plan_hash: str) -> None:
+    """Raises Stale unless this is the plan that was looked at, and it waits for approval."""
     if batch.state != Batch.State.PLANNED:
         raise Stale(f"This plan is {batch.state}; only a plan that waits for approval can be approved.")
     if plan_hash != batch.plan_hash:
         raise Stale("This is not the plan you looked at. Look at it again, then approve.")
     if (batch.options["normalizer"], batch.options["matcher"]) != (NORMALIZER, MATCHER):
         raise Stale("OmniCRM has been updated since this was planned. Plan again.")
+
+
+def refuse_changed(batch: Batch) -> list[int]:
+    """Raises Stale unless the plan holds; how the file looked then, so that the import knows it again."""
     file = source_file(batch)
     seen = look(file)
     if not seen or not is_unchanged(file) or look(file) != seen:
         raise Stale(f"{file.name} has changed or gone since this was planned. Plan again.")
-    if changed := changed_rows(batch, file):
+    refuse_lines(changed_rows(batch, file))
+    return seen
+
+
+def refuse_lines(changed: int) -> None:
+    if changed:
         lines = "1 line no longer fits" if changed == 1 else f"{changed:,} lines no longer fit"
         raise Stale(f"Your data has changed since this was planned ({lines}). Plan again.")
-    return seen
 
 
 def is_unchanged(file: SourceFile) -> bool:

@@ -17,6 +17,7 @@ from integrations import reasons
 from integrations.answers import Answer, answer
 from integrations.headline import headline
 from integrations.ledger import verdicts_of
+from integrations.origins import PLANNED
 from jobs.models import Batch, Job, PlanItem
 from omnicrm.http import AuthedRequest, clean_text, page_number
 
@@ -51,6 +52,8 @@ def line(item: PlanItem, **more: Any) -> Line:
     """From whatever the plan knows of this person, message or damaged entry."""
     data = item.data
     unnamed = "Erased" if "erased" in data else "(no subject)"
+    if "thread" in data and "looked" not in data:  # of a mailbox, where a plan looks into a few letters only
+        unnamed = f"Message {item.external_id}"
     what = data.get("name") or data.get("subject") or data.get("problem") or unnamed
     said = ""
     if item.outcome == PlanItem.Outcome.UPDATE:
@@ -165,6 +168,23 @@ class BatchPage:
         return bool(self.batch.total_steps) and self.batch.state != Batch.State.UNDOING
 
     @property
+    def is_of_account(self) -> bool:
+        return self.batch.kind == "google_import"
+
+    @property
+    def estimates(self) -> dict[str, Any]:
+        """What the plan of a mailbox cannot know from ids alone."""
+        return dict(self.totals.get("estimates", {}))
+
+    @property
+    def a_second(self) -> float | None:
+        """How many things are done in a second, lately and on the whole; None while it is too early to tell."""
+        passed = timezone.now() - (self.batch.approved_at or self.batch.created_at)
+        if not self.batch.done_steps or passed < EARLY or not self.batch.approved_at:
+            return None
+        return self.batch.done_steps / passed.total_seconds()
+
+    @property
     def seconds_left(self) -> float | None:
         """Until the end, at the pace so far; None while it is too early to tell."""
         done, total = self.batch.done_steps, self.batch.total_steps
@@ -195,7 +215,7 @@ class BatchPage:
 
     @property
     def can_plan_again(self) -> bool:
-        is_import = self.batch.kind == "file_import" and self.batch.approved_at is None
+        is_import = self.batch.kind in PLANNED and self.batch.approved_at is None
         return is_import and self.batch.state in (Batch.State.PLANNED, Batch.State.FAILED)
 
     @property

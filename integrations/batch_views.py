@@ -16,6 +16,8 @@ from integrations import plan
 from integrations.approval import Stale, approve
 from integrations.batch_page import PAGE, BatchPage
 from integrations.headline import removed_words
+from integrations.origins import PLANNED, stream_of
+from integrations.streams.previewing import NO_ACCOUNT, start_preview
 from jobs import batches, undo
 from jobs.models import Batch
 from omnicrm.http import AuthedRequest, page_number, wants_fragment
@@ -66,7 +68,7 @@ def show(request: AuthedRequest, batch: Batch, *, status: int = 200, **more: Any
 
 def imports_of(request: AuthedRequest) -> QuerySet[Batch]:
     """Batches that began as a plan. Only these can be approved, planned again or discarded."""
-    return Batch.objects.for_user(request.user).filter(kind="file_import")
+    return Batch.objects.for_user(request.user).filter(kind__in=PLANNED)
 
 
 @require_POST
@@ -85,22 +87,33 @@ def batch_approve(request: AuthedRequest, pk: UUID) -> HttpResponse:
 
 @require_POST
 def batch_plan_again(request: AuthedRequest, pk: UUID) -> HttpResponse:
-    """Plans the same file once more; with `include_suppressed=1` also what was taken back before."""
+    """Plans the same file or mailbox once more; with `include_suppressed=1` also what was taken back before."""
     batch = owned_or_404(imports_of(request), pk=pk)
     options = {"include_suppressed": True} if request.POST.get("include_suppressed") == "1" else {}
     try:
-        again = plan.replan(batch, **options)
+        again = planned_again(batch, options)
     except plan.Refused as refused:
         return show(request, batch, status=409, stale=str(refused))
     plan.discard(batch)
     return go_to(request, address(again))
 
 
+def planned_again(batch: Batch, options: dict[str, bool]) -> Batch:
+    """Raises Refused."""
+    if batch.kind == "file_import":
+        return plan.replan(batch, **options)
+    stream = stream_of(batch)
+    if stream is None:
+        raise plan.Refused(NO_ACCOUNT)
+    return start_preview(batch.user, stream, **options)
+
+
 @require_POST
 def batch_discard(request: AuthedRequest, pk: UUID) -> HttpResponse:
     batch = owned_or_404(imports_of(request), pk=pk)
     if plan.discard(batch):
-        return go_to(request, reverse("integrations:import"), "The plan is gone, and nothing was imported.")
+        where = "integrations:import" if batch.kind == "file_import" else "batches:list"
+        return go_to(request, reverse(where), "The plan is gone, and nothing was imported.")
     return go_to(request, address(batch), "This is no longer just a plan.")
 
 

@@ -12,13 +12,15 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from integrations import accounts, quota
 from integrations.google import oauth
 from integrations.google.errors import Garbled, TokenRefused, classify
 from integrations.google.oauth import Grant, NoRefreshToken, Person
 from integrations.models import GoogleAccount
+from integrations.plan import Refused
+from integrations.streams.previewing import start_preview
 from omnicrm.acting import acting_as, as_role, own_units
 from omnicrm.http import AuthedRequest, clean_text
 from omnicrm.owned import owned_or_404
@@ -70,6 +72,18 @@ def connect_again(request: AuthedRequest, pk: UUID) -> HttpResponse:
 def allow_writing(request: AuthedRequest, pk: UUID) -> HttpResponse:
     """Asks for the one permission more, of the account that has the others."""
     return way_out(request, one_of(request, pk), (*oauth.READING, *oauth.WRITING))
+
+
+@require_POST
+@limited("import")
+def plan_mail(request: AuthedRequest, pk: UUID) -> HttpResponse:
+    """Plans the import of an account's mail, and leads to the plan."""
+    account = one_of(request, pk)
+    try:
+        batch = start_preview(request.user, accounts.mail_of(account))
+    except Refused as refused:
+        return go_to(request, reverse("connections:list"), str(refused))
+    return go_to(request, reverse("batches:detail", args=[batch.pk]))
 
 
 def one_of(request: AuthedRequest, pk: UUID) -> GoogleAccount:

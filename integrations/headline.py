@@ -6,12 +6,13 @@ from typing import Any
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 
+from integrations.origins import PLANNED
 from jobs.models import Batch
 
 
 def headline(batch: Batch) -> str:
     """The sentence that stands on top of the page of a batch."""
-    if batch.kind != "file_import":
+    if batch.kind not in PLANNED:
         return other_headline(batch)
     match batch.state:
         case Batch.State.PLANNED:
@@ -22,6 +23,8 @@ def headline(batch: Batch) -> str:
             return undo_sentence(batch.totals)
         case Batch.State.CANCELLED if batch.approved_at is None:
             return "Cancelled. Nothing was written."
+        case Batch.State.PLANNING if batch.kind != "file_import":
+            return "Listing the mailbox. Nothing is written yet, and no letter is read."
         case _:
             return STATES[Batch.State(batch.state)]
 
@@ -44,7 +47,8 @@ def other_headline(batch: Batch) -> str:
 
 def things(totals: dict[str, Any]) -> tuple[str, str]:
     """What the interactions of a batch are called, one and many: a file holds either mail or meetings."""
-    kinds = {"ics": ("meeting", "meetings"), "mbox": ("e-mail", "e-mails"), "eml": ("e-mail", "e-mails")}
+    mail = ("e-mail", "e-mails")
+    kinds = {"ics": ("meeting", "meetings"), "mbox": mail, "eml": mail, "gmail": mail}
     return kinds.get(totals.get("kind", ""), ("e-mail or meeting", "e-mails and meetings"))
 
 

@@ -30,6 +30,8 @@ from omnicrm.events import note
 log = structlog.get_logger(__name__)
 
 KILLED = "reader_stopped"
+AWAY = (RawEvent.Remote.TRASH, RawEvent.Remote.DELETED)
+"""What is no longer at its source makes no interaction."""
 
 
 @dataclass
@@ -77,9 +79,8 @@ def raw_events(batch: Batch, source: str, asked: Any) -> Iterable[RawEvent]:
         rows = rows.filter(pk__in=asked["raws"])
     else:
         rows = rows.filter(position__range=(asked["first"], asked["last"]))
-    return (
-        rows.exclude(kind__in=["person", "file"]).exclude(verdict__startswith="skipped").order_by("position")
-    )
+    rows = rows.exclude(kind__in=["person", "file"]).exclude(verdict__startswith="skipped")
+    return rows.exclude(remote__in=AWAY).order_by("position")
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,10 @@ def normalize(context: JobContext) -> None:
     if stands_open and not is_still_wanted(batch):
         return
     for raw in reading.apart:
-        normalize_raws(batch, [raw])
+        normalize_raws(batch.pk, batch.user_id, [raw])
+    if stream_of(batch) is not None:
+        leave_out_what_went(batch, reading)
+        naming.keep_away(batch, reading.drafts)
     interactions = {pk: d for pk, d in reading.drafts.items() if isinstance(d, InteractionDraft)}
     events = {pk: d for pk, d in reading.drafts.items() if isinstance(d, EventDraft)}
     if stream_of(batch) is not None:
@@ -161,10 +165,10 @@ def normalize(context: JobContext) -> None:
         context.step(len(reading.drafts) + len(reading.failed) + len(reading.known) + len(reading.erased))
 
 
-def normalize_raws(batch: Batch, raws: Sequence[UUID | str]) -> None:
+def normalize_raws(batch_id: UUID, user_id: UUID, raws: Sequence[UUID | str]) -> None:
     """Ask for these raw events of a stream to be turned into interactions of a batch, in the caller's transaction."""
     if raws:
-        enqueue("normalize", batch.user_id, batch=batch, raws=[str(raw) for raw in raws])
+        enqueue("normalize", user_id, batch=batch_id, raws=[str(raw) for raw in raws])
 
 
 def is_still_wanted(batch: Batch) -> bool:
@@ -175,6 +179,14 @@ def is_still_wanted(batch: Batch) -> bool:
     rows = Batch.objects.for_user(batch.user_id).filter(pk=batch.pk)
     state = rows.select_for_update(no_key=True).values_list("state", flat=True).get()
     return state not in (Batch.State.UNDOING, Batch.State.UNDONE)
+
+
+def leave_out_what_went(batch: Batch, reading: Reading) -> None:
+    """What went away at its source while it was read. The lock makes whoever hears of it later find what we wrote."""
+    rows = RawEvent.objects.for_user(batch.user_id).filter(pk__in=list(reading.drafts)).order_by("pk")
+    for pk, remote in rows.select_for_update(no_key=True).values_list("pk", "remote"):
+        if remote in AWAY:
+            del reading.drafts[pk]
 
 
 def vouch(batch: Batch, interaction_of: dict[UUID, UUID], others: Sequence[UUID]) -> None:

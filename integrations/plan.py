@@ -16,8 +16,8 @@ from django.utils import timezone
 
 from contacts.models import OwnAddress
 from integrations.files import kinds
-from integrations.models import SourceFile
-from integrations.origins import source_file
+from integrations.models import SourceFile, SyncStream
+from integrations.origins import source_file, stream_of
 from integrations.readers import NORMALIZER
 from integrations.sources import Me, sources
 from integrations.uploading import refusal
@@ -190,9 +190,19 @@ def discard(batch: Batch) -> bool:
     rows = Batch.objects.for_user(batch.user_id).filter(pk=batch.pk, state__in=states, approved_at=None)
     if not rows.update(state=Batch.State.CANCELLED, finished_at=timezone.now(), updated_at=timezone.now()):
         return False
-    forget_file(source_file(batch))
+    forget_plan(batch)
     note(batch.user_id, "import.discarded", on=batch, batch_id=batch.pk)
     return True
+
+
+def forget_plan(batch: Batch) -> None:
+    """A plan that comes to nothing leaves nothing behind: no copy of its file, no stream that waits for it."""
+    if batch.kind == "file_import":
+        forget_file(source_file(batch))
+    elif stream := stream_of(batch):
+        rows = SyncStream.objects.for_user(batch.user_id).filter(pk=stream.pk)
+        waits = (SyncStream.Phase.PREVIEW, SyncStream.Phase.AWAIT_APPROVAL)
+        rows.filter(phase__in=waits).update(phase=SyncStream.Phase.NEW)
 
 
 def batch_of(context: JobContext) -> Batch:

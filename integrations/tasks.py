@@ -1,8 +1,11 @@
-"""Our job handlers: plan_import, file_import, normalize; hold_meetings; google_*_sync, forget_account; send_outbox;
-export, purge, bring_in."""
+"""Our job handlers: plan_import, file_import, normalize; hold_meetings; google_*_sync, google_preview, forget_account;
+send_outbox; export, purge, bring_in."""
 
 from integrations import forgetting, importing, meetings, normalize, planning, sending
 from integrations.archive import jobs as archives
-from integrations.streams import ticking
+from integrations.streams import approving, gmail, previewing, ticking
 
-__all__ = ["archives", "forgetting", "importing", "meetings", "normalize", "planning", "sending", "ticking"]
+__all__ = [
+    "approving", "archives", "forgetting", "gmail", "importing", "meetings", "normalize", "planning", "previewing",
+    "sending", "ticking",
+]  # fmt: skip

@@ -62,6 +62,7 @@ connection_patterns = [
     path("google/callback/", connecting_views.callback, name="callback"),
     path("setup/", connecting_views.setup, name="setup"),
     path("<uuid:pk>/again/", connecting_views.connect_again, name="again"),
+    path("<uuid:pk>/plan/", connecting_views.plan_mail, name="plan"),
     path("<uuid:pk>/writing/", connecting_views.allow_writing, name="writing"),
     path("<uuid:pk>/disconnect/", connecting_views.disconnect, name="disconnect"),
 ]

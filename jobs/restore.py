@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -15,8 +16,11 @@ NOT_STATE = ("user_id", "batch_id", "created_at", "updated_at")
 TAKEN, ORPHAN = "its place has been taken since", "what it was about is gone"
 
 
-def reinsert(batch: Batch, kind: Tracked) -> tuple[int, list[dict[str, str]]]:
-    """Bring deleted rows back. One whose place is taken, or that was about something gone, is listed instead."""
+def reinsert(
+    batch: Batch, kind: Tracked, ids: Sequence[UUID] | None = None
+) -> tuple[int, list[dict[str, str]]]:
+    """Bring deleted rows back, all or those with these ids. One whose place is taken, or that was about something
+    gone, is listed instead; one that is back already is neither counted nor listed."""
     fields = kind.model._meta.concrete_fields
     with connection.cursor() as cursor:
         cursor.execute(
@@ -26,8 +30,10 @@ def reinsert(batch: Batch, kind: Tracked) -> tuple[int, list[dict[str, str]]]:
                 FROM (
                     SELECT DISTINCT ON (object_id) before FROM jobs_batchitem
                     WHERE user_id = %(user)s AND batch_id = %(batch)s AND object_type = %(type)s AND after IS NULL
+                          AND (%(ids)s::uuid[] IS NULL OR object_id = ANY(%(ids)s::uuid[]))
                     ORDER BY object_id, seq
                 ) log, jsonb_populate_record(NULL::{kind.table}, log.before) t
+                WHERE NOT EXISTS (SELECT 1 FROM {kind.table} x WHERE x.user_id = %(user)s AND x.id = t.id)
             ), back AS (
                 INSERT INTO {kind.table} ({", ".join(quoted(field) for field in fields)})
                 SELECT {", ".join(value_of(kind, field) for field in fields)} FROM gone t WHERE t.parents
@@ -35,7 +41,7 @@ def reinsert(batch: Batch, kind: Tracked) -> tuple[int, list[dict[str, str]]]:
             )
             SELECT t.id::text, {kind.name}, t.parents, back.id IS NOT NULL FROM gone t LEFT JOIN back ON back.id = t.id
             """,
-            scope(batch, kind),
+            {**scope(batch, kind), "ids": None if ids is None else list(ids)},
         )
         rows = cursor.fetchall()
     lost = [

@@ -78,6 +78,9 @@ WHAT = {
     "sync": Kind(
         "Google",
         {
+            "interaction.removed": "What is gone at Google was removed",
+            "sync.began": "Following a mailbox or calendar began",
+            "sync.parked": "A message that cannot be read was put aside",
             "sync.paused": "Following a Google account was paused",
             "sync.stopped": "Following a Google account stopped, and needs you",
         },

@@ -90,6 +90,10 @@ class Change:
     id: str
     thread_id: str
     labels: tuple[str, ...] = ()
+    at: str = ""
+    """The history id of the change: a message that was fetched later knows it already."""
+    gained: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -269,16 +273,24 @@ def read_history(said: dict[str, Any]) -> History:
 
 def read_record(record: dict[str, Any]) -> list[Change]:
     """What is named with its kind, and then what `messages` alone names."""
-    named = [
-        Change(
-            what, row["message"]["id"], row["message"]["threadId"], tuple(row["message"].get("labelIds", []))
-        )
-        for name, what in NAMES.items()
-        for row in record.get(name, [])
-    ]
+    at = str(record.get("id", ""))
+    named = [read_change(name, row, at) for name in NAMES for row in record.get(name, [])]
     known = {change.id for change in named}
-    others = [Change("changed", row["id"], row["threadId"]) for row in record.get("messages", [])]
+    others = [Change("changed", row["id"], row["threadId"], (), at) for row in record.get("messages", [])]
     return named + [change for change in others if change.id not in known]
+
+
+def read_change(name: str, row: dict[str, Any], at: str) -> Change:
+    message, moved = row["message"], tuple(row.get("labelIds", []))
+    return Change(
+        NAMES[name],
+        message["id"],
+        message["threadId"],
+        tuple(message.get("labelIds", [])),
+        at,
+        gained=moved if name == "labelsAdded" else (),
+        lost=moved if name == "labelsRemoved" else (),
+    )
 
 
 def decoded(text: str) -> bytes:

@@ -150,6 +150,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='rawevent',
+            name='remote_at',
+            field=models.DateTimeField(help_text='When Google said that it is in the bin, or gone.', null=True),
+        ),
+        migrations.AddField(
+            model_name='rawevent',
             name='seen_generation',
             field=models.PositiveIntegerField(default=0),
         ),
@@ -235,7 +240,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='syncwork',
-            index=models.Index(fields=['user', 'stream', 'state', 'priority', 'place'], name='integrations_work_next'),
+            index=models.Index(fields=['user', 'stream', 'state', 'attempts', 'priority', 'place'], name='integrations_work_next'),
         ),
         migrations.AddIndex(
             model_name='syncwork',

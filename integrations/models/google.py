@@ -209,7 +209,8 @@ class SyncWork(OwnedModel):
         ]
         indexes = [
             models.Index(
-                fields=["user", "stream", "state", "priority", "place"], name="integrations_work_next"
+                fields=["user", "stream", "state", "attempts", "priority", "place"],
+                name="integrations_work_next",
             ),
             models.Index(
                 fields=["user", "batch"], condition=Q(batch__isnull=False), name="integrations_work_of_batch"

@@ -90,6 +90,7 @@ class RawEvent(OwnedModel):
     thread = models.CharField(max_length=64, blank=True)
     labels = ArrayField(models.CharField(max_length=255), default=list)
     remote = models.CharField(max_length=8, choices=Remote, blank=True)
+    remote_at = models.DateTimeField(null=True, help_text="When Google said that it is in the bin, or gone.")
     seen_generation = models.PositiveIntegerField(default=0)
 
     objects = OwnedManager["RawEvent"]()

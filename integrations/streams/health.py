@@ -15,7 +15,9 @@ FARE = ["health", "health_reason", "not_before", "fail_streak", "last_ok_at", "n
 
 
 def fares_well(stream: SyncStream, now: dt.datetime) -> None:
-    """Google answered. Whoever paused the stream has the last word all the same."""
+    """Google answered. Whoever stopped the stream meanwhile has the last word all the same."""
+    if stream.health in STOPPED:
+        return
     if stream.health in (SyncStream.Health.THROTTLED, SyncStream.Health.FAILED):
         stream.health = SyncStream.Health.OK
     stream.health_reason, stream.not_before, stream.fail_streak, stream.last_ok_at = "", None, 0, now

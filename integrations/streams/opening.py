@@ -13,17 +13,10 @@ from django.utils import timezone
 from integrations.google.client import Google
 from integrations.google.oauth import Grant
 from integrations.models import GoogleAccount
+from integrations.quota import Gate, Lane
 from omnicrm.acting import acting_as
 
 LONG_AGO = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-
-
-class Wait(Exception):
-    """The call was not made: so many seconds must pass first."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(seconds)
-        self.seconds = seconds
 
 
 @dataclass(frozen=True)
@@ -34,21 +27,25 @@ class Account:
     id: UUID
     grant: Grant
     granted_at: dt.datetime | None
+    gate: Gate | None
 
     @classmethod
-    def of(cls, account: GoogleAccount) -> Account:
+    def of(cls, account: GoogleAccount, lane: Lane | None = None) -> Account:
+        """`lane`: why it is asked; its calls then take from the quota of that account."""
         grant = Grant(
             text(account.access_token),
             account.access_expires_at or LONG_AGO,
             text(account.refresh_token),
             frozenset(account.scopes),
         )
-        return cls(account.user_id, account.pk, grant, account.granted_at)
+        return cls(
+            account.user_id, account.pk, grant, account.granted_at, Gate(account, lane) if lane else None
+        )
 
     @contextmanager
     def opened(self) -> Iterator[Google]:
         """A key that was renewed meanwhile is kept, also when what was asked for failed."""
-        google = Google(self.grant, clock=timezone.now, granted_at=self.granted_at)
+        google = Google(self.grant, gate=self.gate, clock=timezone.now, granted_at=self.granted_at)
         try:
             yield google
         finally:
@@ -56,18 +53,16 @@ class Account:
                 self.keep(google.grant)
 
     def keep(self, grant: Grant) -> None:
+        """An account that was disconnected meanwhile gets no keys again."""
         with acting_as(self.user_id):
             rows = GoogleAccount.objects.for_user(self.user_id).filter(pk=self.id)
-            account = rows.exclude(health=GoogleAccount.Health.DISCONNECTED).first()
-            if account is not None:
-                account.access_token, account.access_expires_at = (
-                    grant.access_token.encode(),
-                    grant.expires_at,
-                )
-                account.refresh_token = grant.refresh_token.encode()
-                account.save(
-                    update_fields=["access_token", "access_expires_at", "refresh_token", "updated_at"]
-                )
+            rows = rows.exclude(health=GoogleAccount.Health.DISCONNECTED)
+            account = rows.select_for_update(no_key=True).first()
+            if account is None:
+                return
+            account.access_token, account.access_expires_at = grant.access_token.encode(), grant.expires_at
+            account.refresh_token = grant.refresh_token.encode()
+            account.save(update_fields=["access_token", "access_expires_at", "refresh_token", "updated_at"])
 
 
 def text(sealed: bytes | memoryview | None) -> str:

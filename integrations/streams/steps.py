@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from integrations.google.client import Google
+from integrations.google.errors import Failure
 from integrations.models import SyncStream, SyncWork
+from integrations.quota import Lane
 
 FOLLOWED = (SyncStream.Phase.LIST, SyncStream.Phase.LIVE)
 STOPPED = (SyncStream.Health.REAUTH, SyncStream.Health.NO_SCOPE, SyncStream.Health.PAUSED)
@@ -41,6 +43,7 @@ class Step:
     at: Position
     asks: dict[str, Any] = field(default_factory=dict)
     work: tuple[SyncWork, ...] = ()
+    lane: Lane = Lane.DELTA
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,9 @@ class Follower:
     """In a transaction of its owner's, which may write that something is tried. None: there is nothing to ask now."""
     ask: Callable[[Step, Google], Any]
     """Outside any transaction, without a look at the database. Raises Failed; RESYNC is an answer, not a failure."""
-    apply: Callable[[SyncStream, Step, Any, dt.datetime], None]
-    """In the transaction of the chunk, with the stream locked and where the step found it. Saves the stream."""
+    apply: Callable[[SyncStream, Step, Any, dt.datetime], Failure | None]
+    """In the transaction of the chunk, with the stream locked and where the step found it. Saves the stream. What
+    failed in a part of the answer, and says something of the whole account, is handed back."""
 
 
 followers: dict[str, Follower] = {}
@@ -86,9 +90,8 @@ def may_ask(stream: SyncStream, now: dt.datetime) -> bool:
     )
 
 
-def apply(stream: SyncStream, step: Step, answer: Any, now: dt.datetime) -> bool:
-    """Apply an answer to a stream that the caller has locked. False if it stands elsewhere by now: nothing is done."""
+def apply(stream: SyncStream, step: Step, answer: Any, now: dt.datetime) -> Failure | None:
+    """Apply an answer to a stream that the caller has locked. If it stands elsewhere by now, nothing is done."""
     if Position.of(stream) != step.at or stream.health in STOPPED:
-        return False
-    follower_of(stream).apply(stream, step, answer, now)
-    return True
+        return None
+    return follower_of(stream).apply(stream, step, answer, now)

@@ -16,8 +16,9 @@ from django.utils import timezone
 
 from integrations.google.errors import Failed, Failure
 from integrations.models import SyncStream
+from integrations.quota import Wait
 from integrations.streams import health, steps
-from integrations.streams.opening import Account, Wait
+from integrations.streams.opening import Account
 from integrations.streams.steps import FOLLOWED, STOPPED, Step
 from jobs.models import Job
 from jobs.periodic import every
@@ -48,17 +49,16 @@ def listen(context: JobContext) -> Heard:
     with acting_as(context.user_id):
         stream = stream_of(context)
         step = steps.next_step(stream, timezone.now())
-        account = Account.of(stream.account)
     if step is None:
         return Heard(None)
     context.check()
     try:
-        with account.opened() as google:
+        with Account.of(stream.account, step.lane).opened() as google:
             return Heard(step, steps.follower_of(stream).ask(step, google))
     except Failed as failed:
         return Heard(step, failure=failed.failure)
     except Wait as wait:
-        return Heard(step, wait=wait.seconds)
+        return Heard(step, wait=wait.after)
 
 
 def sync(context: JobContext) -> Again | None:
@@ -67,14 +67,14 @@ def sync(context: JobContext) -> Again | None:
     stream, now = stream_of(context, lock=True), timezone.now()
     if heard.step is None:
         return None
-    if heard.failure:
-        health.fails(stream, heard.failure, now)
-        return None
     if heard.wait:
         come_back(stream, now + timedelta(seconds=heard.wait))
         return None
-    if steps.apply(stream, heard.step, heard.answer, now):
-        health.fares_well(stream, now)
+    failure = heard.failure or steps.apply(stream, heard.step, heard.answer, now)
+    if failure:
+        health.fails(stream, failure, now)
+        return None
+    health.fares_well(stream, now)
     return Again({})
 
 

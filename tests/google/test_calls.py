@@ -73,11 +73,11 @@ def test_what_has_changed(script: Script, google: Google) -> None:
     )  # fmt: skip
     assert gmail.list_history(google, "5", page="p") == gmail.History(
         [
-            gmail.Change("added", "1", "t", ("INBOX",)),
-            gmail.Change("deleted", "2", "t", ("INBOX",)),
-            gmail.Change("labelled", "3", "t", ("INBOX",)),
-            gmail.Change("labelled", "4", "u"),
-            gmail.Change("changed", "5", "u"),
+            gmail.Change("added", "1", "t", ("INBOX",), "6"),
+            gmail.Change("deleted", "2", "t", ("INBOX",), "7"),
+            gmail.Change("labelled", "3", "t", ("INBOX",), "7", gained=("X",)),
+            gmail.Change("labelled", "4", "u", (), "8", lost=("X",)),
+            gmail.Change("changed", "5", "u", (), "9"),
         ],
         "9",
         "n",

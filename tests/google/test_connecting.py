@@ -325,7 +325,9 @@ def test_letting_go_and_keeping(alice: User, client: Client, google: Google, ser
     connect(client, google)
     (account,) = of(alice)
     with acting_as(alice.pk):
-        stream = make_stream(alice, account=account, phase="live", cursor="7", next_sync_at=NOW)
+        stream = SyncStream.objects.for_user(alice).get()
+        stream.phase, stream.cursor, stream.next_sync_at = "live", "7", NOW
+        stream.save()
         make_work(alice, stream=stream)
     answer = client.post(f"/connections/{account.pk}/disconnect/", {"what": "keep"}, follow=True)
     assert told(answer) == ["ada@example.com is disconnected. What it brought stays."]

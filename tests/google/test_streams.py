@@ -22,8 +22,8 @@ from integrations.google.errors import (
     Failure,
 )
 from integrations.models import GoogleAccount, SyncStream
+from integrations.quota import Wait
 from integrations.streams import health, steps, ticking
-from integrations.streams.opening import Wait
 from integrations.streams.standing import live_batch
 from integrations.streams.steps import Follower, Position, Step
 from integrations.streams.ticking import come_back, follow_streams, sync_now

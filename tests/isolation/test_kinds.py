@@ -27,6 +27,7 @@ KINDS: dict[str, Asked] = {
     "google_calendar_sync": lambda rows: {"stream_id": str(rows[SyncStream].pk)},
     "google_gmail_sync": lambda rows: {"stream_id": str(rows[SyncStream].pk)},
     "forget_account": lambda rows: {"account_id": str(rows[GoogleAccount].pk)},
+    "google_preview": lambda rows: {"batch": rows[Batch]},
     "normalize": lambda rows: {"batch": rows[Batch], "first": 0, "last": 1_000_000_000},
     "plan_import": lambda rows: {"batch": rows[Batch]},
     "send_outbox": lambda rows: {"letter": str(rows[OutboxMessage].pk), "approval": 1},

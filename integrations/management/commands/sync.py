@@ -1,0 +1,184 @@
+"""Plan the import of a connected Google account, carry it out, or look now for what is new."""
+
+from __future__ import annotations
+
+import sys
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from integrations.approval import Stale, approve
+from integrations.headline import headline
+from integrations.models import SyncStream, SyncWork
+from integrations.plan import Refused
+from integrations.streams import ticking
+from integrations.streams.previewing import start_preview
+from integrations.streams.steps import FOLLOWED
+from integrations.summary import plan_summary, result_summary
+from jobs.foreground import IDLE_SECONDS, work_until_settled
+from jobs.models import Batch, Job
+from jobs.runner import run_one
+from jobs.sweep import reap
+from omnicrm.acting import acting_as
+from omnicrm.commands import JsonCommand, Result, refuse, user_by_email
+from omnicrm.models import User
+
+KINDS = {
+    "gmail": ("gmail",),
+    "calendar": ("calendars", "calendar"),
+    "all": ("gmail", "calendars", "calendar"),
+}
+PLANS = {"gmail": start_preview}
+"""Services whose import is planned first; of the others nothing is written until their own plan is approved."""
+
+
+class Command(JsonCommand):
+    help = (
+        "Show what importing a connected account would bring; with --yes bring it. What is followed already is looked "
+        "at for what is new, unless --full plans all of it again."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--user", required=True, metavar="EMAIL", help="Whose account it is.")
+        parser.add_argument("--service", choices=sorted(KINDS), default="all")
+        parser.add_argument(
+            "--full", action="store_true", help="Plan everything again, not only what is new."
+        )
+        go = parser.add_mutually_exclusive_group()
+        go.add_argument(
+            "--plan-only", action="store_true", help="Only plan (the default where nothing is followed)."
+        )
+        go.add_argument("--yes", action="store_true", help="Approve the plan and carry it out.")
+
+    def run(self, *, user: str, service: str, **options: Any) -> Result:
+        owner = user_by_email(user)
+        streams = streams_of(owner, KINDS[service])
+        if service == "all":  # those that have no plan yet are left for later
+            streams = [one for one in streams if one.kind in PLANS or one.phase in FOLLOWED]
+        if not streams:
+            refuse(f"{owner} has connected no account with {service}. Connect one on /connections/.")
+        done = [self.one(owner, stream, **options) for stream in streams]
+        return done[0] if len(done) == 1 else {"streams": done}
+
+    def one(
+        self, owner: User, stream: SyncStream, *, full: bool, plan_only: bool, yes: bool, **_: Any
+    ) -> Result:
+        is_followed = stream.phase in FOLLOWED
+        if is_followed and not full and not plan_only:
+            return {"stream": str(stream), **self.look(owner, stream)}
+        if stream.kind not in PLANS:
+            refuse(f"{stream} is not followed yet. Approve its plan on /connections/.")
+        batch = self.plan(owner, stream)
+        if not yes:
+            return self.planned(batch)
+        self.say(headline(batch))
+        with acting_as(owner.pk):
+            try:
+                approve(batch, batch.plan_hash)
+            except Stale as stale:
+                refuse(str(stale))
+        batch = work_until_settled(batch, tell=self.tell)
+        self.say("")
+        with acting_as(owner.pk):
+            return {
+                **result_summary(batch),
+                "headline": headline(batch),
+                "next": f"To take it back, run: manage.py undo_batch {batch.pk}",
+            }
+
+    def plan(self, owner: User, stream: SyncStream) -> Batch:
+        try:
+            with acting_as(owner.pk):
+                batch = PLANS[stream.kind](owner, stream)
+        except Refused as refused:
+            refuse(str(refused))
+        batch = work_until_settled(batch, tell=self.tell)
+        if batch.state != Batch.State.PLANNED:
+            refuse(f"{batch.title} could not be planned. {batch.error} See /batches/{batch.pk}/")
+        return batch
+
+    def planned(self, batch: Batch) -> Result:
+        return {
+            **plan_summary(batch),
+            "estimates": batch.totals.get("estimates", {}),
+            "headline": headline(batch),
+            "next": f"Approve it on /batches/{batch.pk}/, or run this with --yes.",
+        }
+
+    def look(self, owner: User, stream: SyncStream) -> Result:
+        """Look for what is new, and do all that follows from it."""
+        with acting_as(owner.pk):
+            if not ticking.sync_now(stream):
+                refuse(f"{stream} waits: {stream.health_reason or stream.get_health_display()}")
+        while busy(owner, stream):
+            if run_one(None, "sync", user=owner) is None:
+                reap()
+                time.sleep(IDLE_SECONDS)
+        return followed(owner, stream)
+
+    def tell(self, batch: Batch) -> None:
+        """How far it is, on a terminal."""
+        self.say(f"{batch.get_state_display()} {batch.percent:3d} %")
+
+    def say(self, words: str) -> None:
+        if sys.stderr.isatty():
+            self.stderr.write(f"\r\033[K{words}", ending="")
+
+    def words(self, result: Result) -> str:
+        return "\n\n".join(in_words(one) for one in result.get("streams", [result]))
+
+    def succeeded(self, result: Result) -> bool:
+        each = result.get("streams", [result])
+        return all(one.get("state", "planned") in ("planned", "done", "ok") for one in each)
+
+
+def streams_of(owner: User, kinds: tuple[str, ...]) -> list[SyncStream]:
+    with acting_as(owner.pk):
+        rows = SyncStream.objects.for_user(owner).filter(kind__in=kinds).select_related("account")
+        return [stream for stream in rows.order_by("created_at", "id") if stream.account.is_connected]
+
+
+def busy(owner: User, stream: SyncStream) -> bool:
+    """Whether jobs of this stream, or what they asked for, are still to be done."""
+    with acting_as(owner.pk):
+        kinds = [*ticking.JOBS.values(), "normalize"]
+        jobs = Job.objects.for_user(owner).filter(kind__in=kinds, state__in=("queued", "running"))
+        return bool(jobs.exists())
+
+
+def followed(owner: User, stream: SyncStream) -> Result:
+    """How the stream stands after a look."""
+    with acting_as(owner.pk):
+        stream = SyncStream.objects.for_user(owner).get(pk=stream.pk)
+        work = SyncWork.objects.for_user(owner).filter(stream=stream)
+        waiting = work.filter(state="todo").count()
+        return {
+            "state": stream.health,
+            "phase": stream.phase,
+            "waiting": waiting,
+            "put_aside": work.filter(state="parked").count(),
+            "last_ok_at": stream.last_ok_at,
+            "headline": stream.health_reason or standing(stream, waiting),
+        }
+
+
+def standing(stream: SyncStream, waiting: int) -> str:
+    if waiting:
+        return f"{waiting:,} messages are still to be fetched; that goes on by itself."
+    return f"Nothing is left to be fetched, as of {timezone.localtime(stream.last_ok_at):%H:%M}."
+
+
+def in_words(result: Result) -> str:
+    said = [f"{result['stream']}:"] if "stream" in result else []
+    said.append(result["headline"])
+    if told := result.get("estimates"):
+        said.append(
+            f"Estimated from {told['sampled']} of them: about {told['people']} people, {told['senders']} senders;"
+            f" about {result['estimate_seconds']} s at {settings.GOOGLE_QUOTA_SHARE} % of Google's quota."
+        )
+    said += [f"  {n:>7,}  {reason}" for reason, n in result.get("reasons", {}).items()]
+    return "\n".join([*said, *result.get("warnings", []), *filter(None, [result.get("next")])])

@@ -1,0 +1,46 @@
+"""What a stream has still to fetch, in the order in which it is fetched: what arrives first, then the newest."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.db.models import F, Q
+
+from integrations.models import SyncStream, SyncWork
+
+MOST_TRIES = 3
+"""After so many something is put aside, visibly; what stops a worker counts too, for a try is counted before."""
+WHOLE = (SyncWork.Op.FETCH,)
+HEADS = (SyncWork.Op.STUB, SyncWork.Op.VERIFY)
+
+
+def pick(stream: SyncStream, now: dt.datetime, size: int, *, urgent: bool = False) -> tuple[SyncWork, ...]:
+    """What to fetch in the next batch, all in one way; what failed before by itself, so that it is known for it.
+
+    `urgent`: only what has just arrived, and does not wait behind old mail.
+    """
+    rows = SyncWork.objects.for_user(stream.user_id).filter(stream=stream, state=SyncWork.State.TODO)
+    rows = rows.filter(Q(not_before=None) | Q(not_before__lte=now)).order_by("attempts", "priority", "place")
+    found = list((rows.filter(priority__lt=SyncWork.BACKFILL) if urgent else rows)[:size])
+    if not found or found[0].attempts:
+        return tuple(found[:1])
+    first = found[0]
+    return tuple(
+        one
+        for one in found
+        if not one.attempts and one.priority == first.priority and (one.op in WHOLE) == (first.op in WHOLE)
+    )
+
+
+def is_worn_out(work: tuple[SyncWork, ...]) -> bool:
+    """It stopped its worker each time it was tried, before anybody could say why."""
+    return bool(work) and work[0].attempts >= MOST_TRIES
+
+
+def count_try(work: tuple[SyncWork, ...]) -> None:
+    """Before it is made: what stops the worker is known by it."""
+    for one in work:
+        one.attempts += 1
+    if work:
+        rows = SyncWork.objects.for_user(work[0].user_id).filter(pk__in=[one.pk for one in work])
+        rows.update(attempts=F("attempts") + 1)

@@ -1,0 +1,68 @@
+"""Whatever happens to a mailbox, the network and the workers: in the end we hold exactly what is there."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from omnicrm.models import User
+from tests.fakes import google as fakes
+from tests.fakes.google import gmail as paging
+from tests.google.driving import Mailbox, check, driver
+from tests.google.mailboxes import ADA
+
+
+def live_through(user: User, seed: int) -> int:
+    """One random life of a mailbox; how often the worker died."""
+    chance = random.Random(seed)
+    at = fakes.Google(clock=fakes.Clock.still(), seed=seed)
+    at.quota.per_user["gmail"] = at.quota.per_project["gmail"] = 10**9
+    first = chance.choice([None, 2**63 + 5])
+    at.add_account(ADA, first_history=first, bare_history=chance.random() < 0.3)
+    mailbox = Mailbox(at, chance)
+    for _ in range(chance.randrange(14)):
+        mailbox.arrive()
+    is_calm = False
+    drive = driver(user, at, lambda where: not is_calm and chance.random() < 0.03)
+    drive.begin()
+    at.between.append(lambda call: None if is_calm or chance.random() > 0.15 else mailbox.change())
+    at.faults.chance(0.06, seed=seed)
+    for _ in range(25):
+        if not drive.step():
+            drive.look()
+    is_calm = True
+    at.faults.clear()
+    drive.settle()
+    drive.look()
+    drive.settle()
+    check(user, mailbox)
+    return drive.crashes
+
+
+def live_many(user: User, seeds: range) -> int:
+    crashes = 0
+    for seed in seeds:
+        with transaction.atomic():
+            try:
+                crashes += live_through(user, seed)
+            except AssertionError as error:
+                raise AssertionError(f"seed {seed}: {error}") from error
+            transaction.set_rollback(True)
+    return crashes
+
+
+@pytest.fixture(autouse=True)
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a small mailbox takes several."""
+    monkeypatch.setattr(paging, "MOST", 5)
+    monkeypatch.setattr("integrations.google.gmail.PAGE", 4)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("part", range(4))
+def test_nothing_is_lost_or_here_twice_or_left_over(alice: User, part: int, record_property: Any) -> None:
+    crashes = live_many(alice, range(part * 50, part * 50 + 50))
+    assert crashes > 10
