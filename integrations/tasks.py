@@ -3,9 +3,9 @@ send_outbox; export, purge, bring_in."""
 
 from integrations import forgetting, importing, meetings, normalize, planning, sending
 from integrations.archive import jobs as archives
-from integrations.streams import approving, gmail, previewing, ticking
+from integrations.streams import approving, calendar, gmail, previewing, ticking
 
 __all__ = [
-    "approving", "archives", "forgetting", "gmail", "importing", "meetings", "normalize", "planning", "previewing",
-    "sending", "ticking",
+    "approving", "archives", "calendar", "forgetting", "gmail", "importing", "meetings", "normalize", "planning",
+    "previewing", "sending", "ticking",
 ]  # fmt: skip

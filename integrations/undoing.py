@@ -9,10 +9,21 @@ from django.db import connection
 from jobs.models import Batch
 from jobs.tracking import Use, after_undo, before_undo, keep_while
 
-# Another import whose raw event has the identifier of the calendar entry `t`.
+# Another import whose raw event has the identifier of the calendar entry `t`: in a file's words, or in a stream's.
 ENTRY = """
-FROM integrations_rawevent r JOIN integrations_provenance v ON v.user_id = r.user_id AND v.raw_event_id = r.id
-WHERE r.user_id = t.user_id AND r.external_id = t.ical_uid || '|' || t.recurrence_id AND r.kind = 'event'
+FROM (
+    SELECT * FROM integrations_rawevent f WHERE f.user_id = t.user_id AND f.kind = 'event'
+        AND f.external_id = t.ical_uid || '|' || t.recurrence_id
+    UNION ALL
+    SELECT * FROM integrations_rawevent s WHERE s.user_id = t.user_id AND s.kind = 'event' AND s.item_key <> ''
+        AND s.item_key = t.ical_uid || '|' || t.recurrence_id
+) r JOIN integrations_provenance v ON v.user_id = r.user_id AND v.raw_event_id = r.id WHERE true
+"""
+# The entry of the meeting `t`, which a file brought and a connected calendar still has.
+FOLLOWED = """
+FROM contacts_calendarevent e WHERE t.kind = 'meeting' AND e.user_id = t.user_id AND e.google_id <> ''
+AND e.ical_uid = substr(t.thread_key, 6) AND e.batch_id IS DISTINCT FROM t.batch_id
+AND EXISTS (SELECT 1 FROM jobs_batch b WHERE b.user_id = t.user_id AND b.id = t.batch_id AND b.kind = 'file_import')
 """
 # Another import that brought something, and took the address `t` to be the user's.
 OWNED = """
@@ -25,6 +36,14 @@ def register() -> None:
     keep_while(
         "contacts.Interaction",
         Use("another import also holds it", vouched("interaction_id"), heir=heir("interaction_id")),
+    )
+    keep_while(
+        "contacts.Interaction",
+        Use(
+            "a connected calendar also holds it",
+            f"EXISTS (SELECT 1 {FOLLOWED})",
+            heir=f"(SELECT e.batch_id {FOLLOWED} ORDER BY e.batch_id LIMIT 1)",
+        ),
     )
     keep_while(
         "contacts.Contact",

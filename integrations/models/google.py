@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from django.contrib.postgres.fields import ArrayField
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
@@ -147,7 +149,9 @@ class SyncStream(OwnedModel):
         """The name of this source in suppressions and raw events: the same mailbox connected anew is the same source."""
         if self.kind == self.Kind.GMAIL:
             return f"gmail:{self.account.google_sub}"
-        return f"gcal:{self.account.google_sub}"
+        # Ids of events are those of one calendar; a calendar's own may be longer than the column.
+        calendar = hashlib.sha256(self.remote_id.encode()).hexdigest()[:16]
+        return f"gcal:{self.account.google_sub}:{calendar}"
 
 
 class SyncWork(OwnedModel):
