@@ -9,6 +9,7 @@ from django.db import connection
 from contacts.derived import BATCH_CONTACTS, refresh_contacts
 from contacts.events import Whose, refresh_due
 from contacts.models import CalendarEvent, Suppression
+from contacts.suggesting import weigh_again
 from jobs.models import Batch, BatchItem
 from jobs.tracking import Use, after_undo, before_undo, keep_while, track
 
@@ -30,6 +31,7 @@ def register() -> None:
     track("contacts.Company", name="t.name", plural="companies")
     track("contacts.Tag", name="t.name", plural="tags")
     track("contacts.OwnAddress", name="t.value", plural="own addresses")
+    track("contacts.Suggestion", name="t.key", plural="suggestions", derived=("score", "evidence"))
     track(
         "contacts.Contact",
         name="t.display_name",
@@ -46,7 +48,6 @@ def register() -> None:
     track("contacts.EventAttendee", name=INVITED, plural="invitations", part_of="event")
     track("contacts.Note", name=NOTE, plural="notes", part_of="contact")
     track("contacts.Task", name="t.title", plural="tasks")
-    track("contacts.Suggestion", name="t.key", plural="suggestions")
     keep_while(
         "contacts.Company",
         Use(
@@ -93,10 +94,15 @@ def register() -> None:
             heir=of("contacts_eventattendee", "identity_id"),
         ),
     )
+    keep_while(
+        "contacts.Suggestion", Use("", IS_NAMED, heir=f"(SELECT i.batch_id {NAMING} ORDER BY 1 LIMIT 1)")
+    )
     before_undo["contacts"] = remember_contacts
+    before_undo["suggestions"] = remember_suggestions
     before_undo["suppressions"] = lift_suppressions
     after_undo["contacts"] = refresh_remembered
     after_undo["calendar"] = refresh_restored_events
+    after_undo["suggestions"] = weigh_remembered
 
 
 def refers(table: str, column: str, condition: str = "true") -> str:
@@ -113,11 +119,30 @@ def of(table: str, column: str, condition: str = "true") -> str:
     )
 
 
-HAS_HISTORY = (
-    "EXISTS (SELECT 1 FROM contacts_contactidentity y"
-    " JOIN contacts_participant p ON p.user_id = y.user_id AND p.identity_id = y.id"
-    " WHERE y.user_id = t.user_id AND y.contact_id = t.id)"
-)
+MADE_BY = "(SELECT b.kind FROM jobs_batch b WHERE b.user_id = t.user_id AND b.id = t.batch_id)"
+HISTORY = """
+FROM contacts_contactidentity y JOIN contacts_participant p ON p.user_id = y.user_id AND p.identity_id = y.id
+"""
+# A file names its people itself, and any history with them is reason enough. Whom mail of an account made a contact,
+# what came before did not; and somebody who was accepted by hand goes by hand. Their address leads to nobody by then.
+THEIR_ADDRESS = """
+y.user_id = t.user_id AND y.kind = 'email' AND y.value = t.primary_email AND coalesce(y.contact_id, t.id) = t.id
+"""
+HAS_HISTORY = f"""
+CASE {MADE_BY}
+    WHEN 'accept' THEN false
+    WHEN 'file_import' THEN EXISTS (
+        SELECT 1 {HISTORY} WHERE y.user_id = t.user_id AND y.contact_id = t.id)
+    ELSE EXISTS (
+        SELECT 1 {HISTORY} JOIN contacts_interaction i ON i.user_id = p.user_id AND i.id = p.interaction_id
+        WHERE {THEIR_ADDRESS} AND i.created_at > t.created_at)
+END
+"""
+NAMING = f"""
+{HISTORY} JOIN contacts_interaction i ON i.user_id = p.user_id AND i.id = p.interaction_id
+WHERE y.user_id = t.user_id AND y.kind = 'email' AND y.value = t.key
+"""
+IS_NAMED = f"t.kind = 'contact' AND EXISTS (SELECT 1 {NAMING})"
 # The row passes to a batch that made one of the interactions which still need it.
 HISTORY_HEIR = (
     "(SELECT i.batch_id FROM contacts_contactidentity y"
@@ -167,3 +192,21 @@ def refresh_restored_events(batch: Batch, memory: dict[str, Any]) -> None:
     events = CalendarEvent.objects.for_user(batch.user_id).filter(pk__in=items.values("object_id"))
     if rows := list(events):
         refresh_due(rows, Whose.mine(batch.user))
+
+
+WEIGHED = f"""
+SELECT t.key FROM contacts_suggestion t WHERE t.user_id = %s AND t.kind = 'contact'
+AND (t.batch_id = %s OR EXISTS (SELECT 1 {NAMING} AND i.batch_id = %s))
+"""
+
+
+def remember_suggestions(batch: Batch, memory: dict[str, Any]) -> None:
+    """Whose evidence the batch added to."""
+    with connection.cursor() as cursor:
+        cursor.execute(WEIGHED, [batch.user_id, batch.pk, batch.pk])
+        memory["suggestions"] = [key for (key,) in cursor.fetchall()]
+
+
+def weigh_remembered(batch: Batch, memory: dict[str, Any]) -> None:
+    if memory["suggestions"]:
+        weigh_again(batch.user, memory["suggestions"])

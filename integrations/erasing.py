@@ -49,6 +49,8 @@ from omnicrm.owned import OwnedQuerySet
 from omnicrm.personal import bulk_save
 
 AT_WORK = (Batch.State.PLANNING, Batch.State.APPROVED, Batch.State.RUNNING, Batch.State.UNDOING)
+ABOUT_THEM = {"delete": "Deleted", "accept": "Added"}
+"""Batches that are called after whom they were about, by their kind."""
 GONE = "skipped:erased"
 SAID = ["subject", "text", "visible_text"]
 SHOWN = ["title", "description", "location"]
@@ -262,8 +264,8 @@ def retitle(found: Trace, logged_in: set[UUID]) -> None:
     gone = found.contacts | found.identities.keys()
     for batch in Batch.objects.for_user(found.user):
         before = (batch.title, batch.error, batch.totals, batch.warnings)
-        if batch.pk in logged_in and batch.kind == "delete":
-            batch.title = "Deleted somebody who was erased since"
+        if batch.pk in logged_in and batch.kind in ABOUT_THEM:
+            batch.title = f"{ABOUT_THEM[batch.kind]} somebody who was erased since"
         batch.totals = redacted(named_no_more(batch.totals, gone), found.values)
         batch.warnings = redacted(batch.warnings, found.values)
         redact(found, batch, ["title", "error"])

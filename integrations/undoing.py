@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import connection
 
+from contacts.tracking import THEIR_ADDRESS
 from jobs.models import Batch
 from jobs.tracking import Use, after_undo, before_undo, keep_while
 
@@ -31,6 +32,17 @@ FROM jobs_batch b WHERE b.user_id = t.user_id AND b.id <> t.batch_id AND jsonb_e
 AND EXISTS (SELECT 1 FROM integrations_provenance v WHERE v.user_id = b.user_id AND v.batch_id = b.id)
 """
 
+# A later import held the same mail with the contact `t`, found them here, and so did not make them.
+LATER = f"""
+FROM contacts_contactidentity y JOIN contacts_participant p ON p.user_id = y.user_id AND p.identity_id = y.id
+JOIN integrations_provenance v ON v.user_id = p.user_id AND v.interaction_id = p.interaction_id
+WHERE {THEIR_ADDRESS} AND v.created_at > t.created_at
+"""
+MET_LATER = f"""
+(SELECT b.kind NOT IN ('accept', 'file_import') FROM jobs_batch b WHERE b.user_id = t.user_id AND b.id = t.batch_id)
+AND EXISTS (SELECT 1 {LATER})
+"""
+
 
 def register() -> None:
     keep_while(
@@ -48,6 +60,7 @@ def register() -> None:
     keep_while(
         "contacts.Contact",
         Use("another import also names them", vouched("contact_id"), heir=heir("contact_id")),
+        Use("another import also names them", MET_LATER, heir=first_batch("v", LATER)),
     )
     keep_while(
         "contacts.CalendarEvent",

@@ -51,6 +51,8 @@ WHAT = {
             "contact.updated": "An import added to a person",
             "identity.added": "An address or number was added",
             "identity.removed": "An address or number was removed",
+            "suggestion.ignored": "A suggestion was passed over",
+            "suggestion.made": "People were suggested",
         },
     ),
     "notes": Kind(

@@ -18,9 +18,10 @@ class Suppression(BatchMade):
         ADDRESS = "address"
         DOMAIN = "domain"
 
-    DELETED, IGNORED, UNDONE, ERASED = "deleted", "ignored", "undone", "erased"
-    """Reasons: a person who was deleted is not made again; what is ignored is not imported at all; of a person who was
-    erased nothing comes back, and `key` is a digest that says nothing (contacts.erased)."""
+    DELETED, IGNORED, UNDONE, ERASED, PASSED = "deleted", "ignored", "undone", "erased", "passed"
+    """Reasons: a person who was deleted, or was suggested and passed over, is not made again; what is ignored is not
+    imported at all; of a person who was erased nothing comes back, and `key` is a digest that says nothing
+    (contacts.erased)."""
 
     scope = models.CharField(max_length=10, choices=Scope)
     key = models.CharField(max_length=300)

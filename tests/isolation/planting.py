@@ -14,6 +14,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import connection, models
 
 from contacts.models import Suppression
+from integrations.models import GoogleAccount
 from jobs.models import Batch, Job
 from omnicrm.acting import acting_as
 from omnicrm.models import User
@@ -30,6 +31,7 @@ STEERING = {"kind", "verdict", "object_type", "action", "source"}
 
 STATES: dict[type[OwnedModel], dict[str, Any]] = {
     Batch: {"kind": "file_import", "state": "done"},
+    GoogleAccount: {"preferences": {}},
     Job: {"kind": "noop", "state": "dead"},
     Suppression: {"scope": "address"},
 }

@@ -11,6 +11,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from pytest_django import Settings
 
+from contacts.models import Interaction
 from integrations.models import GoogleAccount, OutboxMessage, SyncStream
 from jobs.models import Batch, Job
 from jobs.queue import enqueue, handlers
@@ -23,6 +24,11 @@ from tests.isolation.world import World
 Asked = Callable[[Rows], dict[str, Any]]
 
 KINDS: dict[str, Asked] = {
+    "extract_contacts": lambda rows: {
+        "batch": rows[Batch],
+        "account": str(rows[GoogleAccount].pk),
+        "interactions": [str(rows[Interaction].pk)],
+    },
     "file_import": lambda rows: {"batch": rows[Batch]},
     "google_calendar_sync": lambda rows: {"stream_id": str(rows[SyncStream].pk)},
     "google_gmail_sync": lambda rows: {"stream_id": str(rows[SyncStream].pk)},
