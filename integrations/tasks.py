@@ -1,5 +1,5 @@
-"""Our job handlers: plan_import, file_import, normalize, extract_contacts; hold_meetings; google_*_sync, forget_account;
-send_outbox; export, purge, bring_in."""
+"""Our job handlers: plan_import, file_import, normalize, extract_contacts; hold_meetings; google_*_sync,
+google_preview, forget_account; send_outbox; export, purge, bring_in."""
 
 from integrations import extracting, forgetting, importing, meetings, normalize, planning, sending
 from integrations.archive import jobs as archives
