@@ -43,6 +43,11 @@ REASONS = {
     "spam": Reason("Spam", "Your mail program had filed it under spam."),
     "trash": Reason("In the bin", "You had thrown it away."),
     "draft": Reason("Draft", "It was never sent."),
+    "gone": Reason("Gone at Google", "It was deleted there, so it is not here either."),
+    "cancelled": Reason("Not fetched", "The import was stopped before its turn came. Plan again to have it."),
+    "stopped_worker": Reason(
+        "Put aside", "Fetching it stopped our worker three times. This is our mistake; please report it."
+    ),
     "chat": Reason("Chat", "It is a chat line, not an e-mail."),
     "unreadable": Reason(
         "Cannot be read", "This part of the file is damaged or not what it claims to be. The rest is fine."
@@ -53,8 +58,22 @@ REASONS = {
 }
 
 
+BY_NAME = {
+    "category": (
+        "Gmail’s tab {}",
+        "You leave this tab out. Who wrote, and when, is noted; the letter itself is never fetched.",
+    ),
+    "label": ("Label {}", "You leave mail with this label out. The letter itself is never fetched."),
+}
+"""Reasons that name what is left out."""
+
+
 def reason(code: str) -> Reason:
     """What a plan's reason code means. A code without an entry reads as itself."""
+    kind, _, name = code.partition(":")
+    if kind in BY_NAME and name:
+        title, meaning = BY_NAME[kind]
+        return Reason(title.format(name.capitalize() if kind == "category" else name), meaning)
     return REASONS.get(code, Reason(code.replace("_", " ").capitalize(), ""))
 
 

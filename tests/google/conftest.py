@@ -6,7 +6,11 @@ from typing import Any
 import pytest
 
 from integrations.google.client import Google
+from integrations.models import SyncStream
+from omnicrm.models import User
+from tests.fakes import google as fakes
 from tests.google.asking import GRANT, NOW, Noting
+from tests.google.mailboxes import ADA, connect, served
 from tests.google.scripted import Script, scripted
 
 
@@ -31,3 +35,16 @@ def gate() -> Noting:
 @pytest.fixture
 def google(script: Script, gate: Noting) -> Google:
     return Google(GRANT, gate=gate, clock=lambda: NOW)
+
+
+@pytest.fixture
+def at(settings: Any) -> Iterator[fakes.Google]:
+    google = fakes.Google(clock=fakes.Clock.still())
+    google.add_account(ADA, name="Ada Lovelace")
+    with served(google, settings):
+        yield google
+
+
+@pytest.fixture
+def stream(at: fakes.Google, alice: User) -> SyncStream:
+    return connect(alice, at)

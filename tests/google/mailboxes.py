@@ -17,12 +17,12 @@ from integrations.approval import approve
 from integrations.google import oauth
 from integrations.google.client import Google
 from integrations.google.transport import Transport
-from integrations.models import GoogleAccount, RawEvent, SyncStream, SyncWork
+from integrations.models import GoogleAccount, QuotaBucket, RawEvent, SyncStream, SyncWork
 from integrations.preferences import Preferences
 from integrations.streams.previewing import start_preview
 from integrations.streams.ticking import come_back
-from jobs.foreground import work_until_settled
-from jobs.models import Batch
+from jobs.foreground import reload, work_until_settled
+from jobs.models import Batch, Job
 from jobs.runner import run_one
 from omnicrm.acting import acting_as
 from omnicrm.models import User
@@ -164,6 +164,13 @@ def later(stream: SyncStream) -> None:
         rows.update(not_before=None, next_sync_at=timezone.now())
         SyncWork.objects.for_user(stream.user_id).update(not_before=None)
         Job.objects.for_user(stream.user_id).waiting().update(run_at=timezone.now())
+
+
+def in_the_end(stream: SyncStream) -> None:
+    """All that is to be done, however often its quotas make it wait."""
+    for _ in range(5):
+        later(stream)
+        follow(stream)
 
 
 def approved(batch: Batch) -> Batch:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 
 from contacts.models import Interaction
@@ -17,31 +14,16 @@ from tests.fakes import google as fakes
 from tests.google.mailboxes import (
     ADA,
     carry_out,
-    connect,
     deliver,
     follow,
     fresh,
     plan,
-    served,
     subjects,
     verdicts,
     work_left,
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def at(settings: Any) -> Iterator[fakes.Google]:
-    google = fakes.Google(clock=fakes.Clock.still())
-    google.add_account(ADA, name="Ada Lovelace")
-    with served(google, settings):
-        yield google
-
-
-@pytest.fixture
-def stream(at: fakes.Google, alice: User) -> SyncStream:
-    return connect(alice, at)
 
 
 def test_from_the_preview_to_what_arrives_later(at: fakes.Google, stream: SyncStream, alice: User) -> None:
