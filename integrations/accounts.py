@@ -10,12 +10,13 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from contacts.models import Contact
+from contacts.models import Contact, Interaction
 from integrations.google import gmail, oauth
 from integrations.google.client import Google
 from integrations.google.errors import Failed, TokenRefused
 from integrations.google.oauth import Grant, Person
 from integrations.models import GoogleAccount, Provenance, RawEvent, SyncStream
+from integrations.streams.calendar_list import begin_calendar_list
 from integrations.streams.health import cured
 from jobs.models import Batch, Job
 from jobs.queue import enqueue
@@ -82,6 +83,8 @@ def connect(
     cured(account, now)
     if grant.reads_mail:
         mail_of(account)
+    if grant.reads_calendars:
+        begin_calendar_list(account)
     note(user.pk, "account.connected", on=account, mail=grant.reads_mail, calendars=grant.reads_calendars)
     return account
 
@@ -142,7 +145,9 @@ def disconnect(account: GoogleAccount, *, keep: bool) -> None:
 
 def sources_of(account: GoogleAccount) -> list[str]:
     """What its streams are called where things come from."""
-    return [SyncStream(account=account, kind=kind).source for kind in ("gmail", "calendar")]
+    streams = SyncStream.objects.for_user(account.user_id).filter(account=account).select_related("account")
+    mail = SyncStream(account=account, kind=SyncStream.Kind.GMAIL)
+    return sorted({mail.source, *(stream.source for stream in streams)})
 
 
 def batches_of(account: GoogleAccount) -> OwnedQuerySet[Batch]:
@@ -162,9 +167,12 @@ def brought(account: GoogleAccount) -> Brought:
     ours = rows.filter(raw_event__source__in=sources, interaction__isnull=False)
     elsewhere = rows.exclude(raw_event__source__in=sources).filter(interaction__isnull=False)
     alone = ours.exclude(interaction__in=elsewhere.values("interaction"))
-    people = Contact.objects.for_user(account.user_id).filter(batch__in=batches_of(account).values("pk"))
+    batches = batches_of(account).values("pk")
+    people = Contact.objects.for_user(account.user_id).filter(batch__in=batches)
+    # A series is one raw event and many meetings; these are the batch's, as no raw event could vouch for all of them.
+    meetings = Interaction.objects.for_user(account.user_id).filter(kind="meeting", batch__in=batches)
     return Brought(
         alone.exclude(raw_event__kind="event").values("interaction").distinct().count(),
-        alone.filter(raw_event__kind="event").values("interaction").distinct().count(),
+        meetings.count(),
         people.count(),
     )

@@ -334,7 +334,7 @@ def test_letting_go_and_keeping(alice: User, client: Client, google: Google, ser
     (account,) = of(alice)
     assert (account.health, account.refresh_token, account.access_token) == ("disconnected", None, None)
     with acting_as(alice.pk):
-        row = SyncStream.objects.for_user(alice).get()
+        row = SyncStream.objects.for_user(alice).get(kind="gmail")
         assert (row.health, row.cursor, row.next_sync_at) == ("reauth", "7", None)
         assert SyncWork.objects.for_user(alice).count() == 1  # what the cursor has passed is not forgotten
         assert Job.objects.for_user(alice).filter(kind="forget_account").count() == 0
@@ -342,7 +342,7 @@ def test_letting_go_and_keeping(alice: User, client: Client, google: Google, ser
     assert all(google.oauth.dead(grant) for grant in google.oauth.grants.values())
     connect(client, google, ADA, f"/connections/{account.pk}/again/")
     with acting_as(alice.pk):
-        assert SyncStream.objects.for_user(alice).get().health == "ok"
+        assert set(SyncStream.objects.for_user(alice).values_list("health", flat=True)) == {"ok"}
 
 
 def test_a_google_that_does_not_take_it_back(
