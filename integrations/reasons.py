@@ -49,6 +49,10 @@ REASONS = {
         "Put aside", "Fetching it stopped our worker three times. This is our mistake; please report it."
     ),
     "chat": Reason("Chat", "It is a chat line, not an e-mail."),
+    "not_an_appointment": Reason(
+        "No appointment",
+        "It is a birthday, an absence, focus time or a place of work, which Google adds itself.",
+    ),
     "unreadable": Reason(
         "Cannot be read", "This part of the file is damaged or not what it claims to be. The rest is fine."
     ),

@@ -129,11 +129,16 @@ def apply_events(stream: SyncStream, page: EventPage, now: dt.datetime) -> None:
 
 def keep(stream: SyncStream, events: list[dict[str, Any]], now: dt.datetime) -> None:
     """Of a list that a plan asked for, what the plan names is in its batch; all else in that of the day."""
-    ours = planned(stream, [event["id"] for event in events])
+    ours = planned(stream, [name for event in events for name in names(event)])
     for is_planned in (True, False):
-        part = [event for event in events if (event["id"] in ours) == is_planned]
+        part = [event for event in events if is_planned != ours.isdisjoint(names(event))]
         if part:
             Entries(stream, part, batch_of(stream, is_planned=is_planned), now).write()
+
+
+def names(event: dict[str, Any]) -> list[str]:
+    """By which a plan knows it: itself, or the series that it is an occurrence of."""
+    return [str(event[name])[:300] for name in ("id", "recurringEventId") if event.get(name)]
 
 
 def arrive(stream: SyncStream, token: str, now: dt.datetime) -> None:

@@ -12,6 +12,7 @@ NAMES = {
     "plan_import": "Plan an import",
     "file_import": "Import a file",
     "normalize": "Sort what was imported to people",
+    "google_calendar_plan": "Plan the import of a calendar",
     "hold_meetings": "Put meetings that took place into the history",
     "export": "Export everything",
     "bring_in": "Bring an export in",

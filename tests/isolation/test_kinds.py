@@ -29,6 +29,7 @@ KINDS: dict[str, Asked] = {
         "account": str(rows[GoogleAccount].pk),
         "interactions": [str(rows[Interaction].pk)],
     },
+    "google_calendar_plan": lambda rows: {"batch": rows[Batch]},
     "file_import": lambda rows: {"batch": rows[Batch]},
     "google_calendar_sync": lambda rows: {"stream_id": str(rows[SyncStream].pk)},
     "google_gmail_sync": lambda rows: {"stream_id": str(rows[SyncStream].pk)},
