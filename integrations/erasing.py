@@ -21,6 +21,7 @@ from django.db.models.functions import Cast
 from contacts import erased
 from contacts.derived import refresh_contacts
 from contacts.drafts import EventDraft
+from contacts.events import Whose
 from contacts.models import (
     CalendarEvent,
     Company,
@@ -40,7 +41,7 @@ from integrations.archive.pages import paged
 from integrations.models import Export, RawEvent, SourceFile
 from integrations.plan import discard
 from integrations.sifting import Sifted, sift
-from integrations.sources import Me, load
+from integrations.sources import Me, load, streamed
 from integrations.traces import Trace, trace
 from jobs.models import Batch, PlanItem
 from omnicrm.events import note
@@ -142,8 +143,9 @@ class Letters:
             return True
         if raw.kind != "event":
             return False
-        own = frozenset({self.found.user.email})
-        event = load(raw.content, "event", Me(own, raw.created_at))
+        own = Whose.mine(self.found.user).own
+        read = streamed["calendar"] if raw.source.startswith("gcal:") else load
+        event = read(raw.content, "event", Me(own, raw.created_at))
         assert isinstance(event, EventDraft)
         entry = CalendarEvent.objects.for_user(self.found.user).filter(
             ical_uid=event.uid[:255], recurrence_id=event.recurrence_id[:40]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import json
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -11,6 +12,7 @@ from contacts.drafts import BadRow, EventDraft, InteractionDraft, Mention
 from contacts.events import meeting
 from contacts.matching import same_spelling
 from integrations.files import csv, ics, mbox, vcard
+from integrations.google.events import event_draft
 from integrations.mail import bulk, message, reply, threads
 from integrations.mail.addresses import Address
 from integrations.mail.message import ParsedMessage
@@ -143,6 +145,11 @@ def once(events: list[EventDraft]) -> list[EventDraft]:
     )
 
 
+def google_event(payload: bytes, kind: str, me: Me) -> EventDraft:
+    """What a calendar event says that is kept as Google wrote it."""
+    return event_draft(json.loads(payload))
+
+
 def register_all() -> None:
     register(Source("mbox", "Mailbox archive", mailbox, full_email_draft, email_draft))
     register(Source("eml", "E-mail", single, full_email_draft, email_draft))
@@ -150,3 +157,4 @@ def register_all() -> None:
     register(Source("vcf", "Address cards", from_list(cards), load, whole=True))
     register(Source("csv", "Spreadsheet", from_list(rows), load, whole=True))
     streamed["gmail"] = full_email_draft
+    streamed["calendar"] = google_event

@@ -44,6 +44,11 @@ def payload_of(event: dict[str, Any]) -> bytes:
     return json.dumps(event, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace")
 
 
+def version(event: dict[str, Any]) -> list[str]:
+    """What Google calls this state of an event; it has another name as soon as anything of it is another."""
+    return [str(event["etag"])[:255]] if event.get("etag") else []
+
+
 class Entries:
     """Gathers what is said of some events of a calendar, whose stream the caller has locked, and writes it."""
 
@@ -104,7 +109,7 @@ class Entries:
         same_place = (raw.remote == DELETED) == is_cancelled
         if is_cancelled and same_place and raw.verdict == RawEvent.KEPT:
             return True
-        return same_place and raw.payload is not None and raw.content == payload_of(event)
+        return same_place and bool(raw.labels) and raw.labels == version(event)
 
     def enter(
         self, event: dict[str, Any], raw: RawEvent | None, draft: EventDraft, payload: bytes | None
@@ -168,7 +173,8 @@ class Entries:
     # --- raw events
 
     def keep(self, event: dict[str, Any], raw: RawEvent | None, **values: Any) -> RawEvent:
-        given = {"payload": zlib.compress(payload_of(event), 1), "reason": "", "remote": LIVE} | values
+        given = {"payload": zlib.compress(payload_of(event), 1), "labels": version(event)}
+        given |= {"reason": "", "remote": LIVE} | values
         if raw is None:
             raw = RawEvent(
                 user_id=self.stream.user_id, source=self.source, external_id=event["id"][:300], kind="event"

@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from contacts import editing
 from contacts.models import CalendarEvent, EventAttendee, Interaction
+from integrations.erasing import erase_person
 from integrations.models import RawEvent
 from jobs.models import Batch, BatchItem
 from omnicrm.acting import acting_as
@@ -234,10 +236,26 @@ def test_two_calendars_of_one_person_hold_one_event_once(alice: User, following:
     assert count(alice, Interaction) == 0
 
 
-def test_somebody_who_was_erased_stays_away(alice: User, following: Following) -> None:
-    from contacts import editing
-    from integrations.erasing import erase_person
+def test_somebody_is_erased_from_what_google_said(alice: User, following: Following) -> None:
+    with acting_as(alice.pk):
+        ada = editing.create_contact(alice, name="Ada Lovelace", addresses=[ADA])
+    bob = {"email": "bob@example.com", "responseStatus": "accepted"}
+    following.calendar.add("Lunch", at(-1), attendees=BOTH)
+    following.calendar.add("Tea with Ada Lovelace", at(-2), attendees=[*BOTH, bob])
+    following.catch_up()
+    with acting_as(alice.pk):
+        erase_person(alice, ada)
+    for _ in range(2):
+        assert {title for title, _ in following.places()} == {"Tea with [erased]"}
+        assert following.meetings().keys() == {("Tea with [erased]", at(-2).astimezone(dt.UTC).isoformat())}
+        with acting_as(alice.pk):
+            assert not rows(alice, RawEvent).exclude(payload=None).exists()
+            assert not rows(alice, EventAttendee).filter(identity__value=ADA).exists()
+        following.calendar.expire_tokens()
+        following.catch_up()
 
+
+def test_somebody_who_was_erased_stays_away(alice: User, following: Following) -> None:
     with acting_as(alice.pk):
         ada = editing.create_contact(alice, name="Ada Lovelace", addresses=[ADA])
         erase_person(alice, ada)
