@@ -1,6 +1,6 @@
 """The calendar entries as a calendar that every program reads: iCalendar (RFC 5545).
 
-How a series repeats is not part of an entry here: the calendars as they came, which say it, are in the archive too.
+Who is invited is not part of an entry here: the calendars as they came, which say it, are in the archive too.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from contextlib import suppress
 from uuid import UUID
 
 from contacts.models import CalendarEvent
+from contacts.when import zone_of
 from integrations.archive.pages import paged
 from integrations.archive.properties import escaped, folded
 
@@ -29,8 +30,12 @@ def entry(event: CalendarEvent) -> Iterator[str]:
     yield f"UID:{escaped(event.ical_uid)}"
     yield f"DTSTAMP:{moment(event.updated_at)}"
     yield from recurrence(event.recurrence_id)
-    yield from time_of("DTSTART", event.starts_at, event.starts_on)
-    yield from time_of("DTEND", event.ends_at, event.ends_on)
+    zone = event.zone if event.recurring else ""
+    yield from time_of("DTSTART", event.starts_at, event.starts_on, zone)
+    yield from time_of("DTEND", event.ends_at, event.ends_on, zone)
+    for line in event.recurrence.splitlines():
+        name, _, value = line.partition(":")
+        yield f"{name}{kind_of(name, value)}:{value}"
     for name, value in (
         ("SUMMARY", event.title),
         ("DESCRIPTION", event.description),
@@ -45,8 +50,18 @@ def entry(event: CalendarEvent) -> Iterator[str]:
     yield "END:VEVENT"
 
 
-def time_of(name: str, at: dt.datetime | None, on: dt.date | None) -> Iterator[str]:
-    if at:
+def kind_of(name: str, value: str) -> str:
+    """What an added or left out date must say of itself, where it is no time: that it is a day, or a period."""
+    if name == "RRULE" or ("T" in value and "/" not in value):
+        return ""
+    return ";VALUE=PERIOD" if "/" in value else ";VALUE=DATE"
+
+
+def time_of(name: str, at: dt.datetime | None, on: dt.date | None, zone: str = "") -> Iterator[str]:
+    """`zone`: of a series, which repeats at the hours of a place."""
+    if at and zone:
+        yield f"{name};TZID={zone}:{at.astimezone(zone_of(zone)):%Y%m%dT%H%M%S}"
+    elif at:
         yield f"{name}:{moment(at)}"
     elif on:
         yield f"{name};VALUE=DATE:{on:%Y%m%d}"

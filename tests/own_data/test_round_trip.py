@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +26,7 @@ from omnicrm import audit
 from omnicrm.acting import acting_as
 from omnicrm.models import User
 from tests.factories import make_contact, make_note
-from tests.importing import check_derived, take_back
+from tests.importing import check_derived, import_file, take_back
 from tests.isolation.census import OWNED
 from tests.isolation.planting import digest
 from tests.own_data.rich import archive_of, entries, fill
@@ -218,3 +219,33 @@ def test_it_is_of_one_moment(alice: User) -> None:
 def write_meanwhile(contact: Contact) -> None:
     make_note(contact.user, contact=contact, text="Meanwhile")
     connection.close()
+
+
+@pytest.mark.django_db
+def test_series_leave_as_they_came(alice: User, tmp_path: Path) -> None:
+    """The calendar in an archive repeats at the same moments as the one that was imported."""
+    lines = [
+        "UID:1", "SUMMARY:Weekly", "DTSTART;TZID=Europe/Berlin:20260302T100000", "DTEND;TZID=Europe/Berlin:20260302T110000",
+        "RRULE:FREQ=WEEKLY;COUNT=8", "EXDATE;TZID=Europe/Berlin:20260309T100000",
+        "RDATE;VALUE=PERIOD;TZID=Europe/Berlin:20260304T100000/PT2H",
+    ]  # fmt: skip
+    days = [
+        "UID:2",
+        "SUMMARY:Days",
+        "DTSTART;VALUE=DATE:20260302",
+        "RRULE:FREQ=DAILY;COUNT=3",
+        "EXDATE;VALUE=DATE:20260303",
+    ]
+    both = [line for entry in (lines, days) for line in ("BEGIN:VEVENT", *entry, "END:VEVENT")]
+    came = "\r\n".join(["BEGIN:VCALENDAR", *both, "END:VCALENDAR", ""]).encode()
+    (tmp_path / "a.ics").write_bytes(came)
+    import_file(alice, tmp_path / "a.ics")
+    with acting_as(alice.pk):
+        left = entries(archive_of(alice))["calendar.ics"]
+    span = dt.datetime(2026, 1, 1, tzinfo=dt.UTC), dt.datetime(2027, 1, 1, tzinfo=dt.UTC)
+    moments = [
+        [(one.title, one.start, one.end) for one in ics.occurrences(calendar, *span)]
+        for calendar in (came, left)
+    ]
+    assert len(moments[0]) == 10
+    assert moments[0] == moments[1]
