@@ -47,3 +47,14 @@ def patterns_of(email: str) -> list[str]:
 def is_blocked(email: str) -> bool:
     """Whether whoever runs this server keeps this address away from everybody."""
     return not settings.BLOCKED_SENDERS.isdisjoint(patterns_of(email))
+
+
+def blocked_in_words() -> list[str]:
+    """What whoever runs this server keeps away, for users to read."""
+    return [pattern_in_words(pattern) for pattern in sorted(settings.BLOCKED_SENDERS)]
+
+
+def pattern_in_words(pattern: str) -> str:
+    if pattern.endswith("@*"):
+        return f"{pattern[:-1]} at any domain"
+    return pattern if "@" in pattern else f"everybody at {pattern}"

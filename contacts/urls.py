@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from contacts import views, work_views
+from contacts import suggestion_views, views, work_views
 
 app_name = "contacts"
 urlpatterns = [
@@ -24,4 +24,11 @@ urlpatterns = [
     path("<str:slug>/tasks/add/", work_views.task_add, name="task_add"),
     path("<str:slug>/tasks/<uuid:task_id>/", work_views.task_done, name="task_done"),
     path("<str:slug>/tasks/<uuid:task_id>/delete/", work_views.task_delete, name="task_delete"),
+]
+
+suggestion_patterns = [
+    path("", suggestion_views.suggestion_list, name="list"),
+    path("accept/", suggestion_views.accept, name="accept"),
+    path("ignore/", suggestion_views.ignore, name="ignore"),
+    path("ignore-domain/", suggestion_views.ignore_domain, name="ignore_domain"),
 ]

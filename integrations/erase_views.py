@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from contacts.keeping_away import blocked_in_words
 from contacts.models import Contact, Suppression
 from integrations.erasing import Busy, erase_person, reach
 from integrations.traces import trace
@@ -47,7 +48,7 @@ def ignored(request: AuthedRequest) -> HttpResponse:
     number = page_number(request)
     rows = list(ignored_of(request).order_by("-created_at", "pk")[(number - 1) * PAGE : number * PAGE + 1])
     context = {"rows": rows[:PAGE], "number": number, "has_next": len(rows) > PAGE}
-    return render(request, "settings/ignored.html", context)
+    return render(request, "settings/ignored.html", context | {"blocked": blocked_in_words()})
 
 
 @require_POST

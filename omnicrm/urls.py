@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from contacts import calendar_views
+from contacts.urls import suggestion_patterns
 from integrations.urls import (
     batch_patterns,
     connection_patterns,
@@ -26,6 +27,7 @@ urlpatterns = [
     path("contacts/", include((write_patterns, "writing"))),
     path("letters/", include((letter_patterns, "letters"))),
     path("calendar/", calendar_views.agenda, name="calendar"),
+    path("suggestions/", include((suggestion_patterns, "suggestions"))),
     path("import/", include("integrations.urls")),
     path("connections/", include((connection_patterns, "connections"))),
     path("batches/", include((batch_patterns, "batches"))),

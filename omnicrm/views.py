@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 from contacts.appointments import coming_up
 from contacts.listing import ordering
 from contacts.models import Contact, Interaction, Task
+from contacts.suggesting import open_suggestions
 from integrations.forms import ImportForm
 from jobs.models import Batch
 from omnicrm.keys import WrongKeys, refuse_wrong_keys
@@ -53,6 +54,7 @@ def today_context(user: User) -> dict[str, Any]:
         "people": bounded(people),
         "interactions": bounded(Interaction.objects.for_user(user)),
         "open_tasks": bounded(open_tasks),
+        "suggested": bounded(open_suggestions(user)),
         "waiting": list(waiting[:SHOWN]),
         "tasks": list(open_tasks.in_order().select_related("contact")[:SHOWN]),
         "recent": list(people.exclude(last_interaction_at=None).order_by(*NEWEST_FIRST)[:SHOWN]),

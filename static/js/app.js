@@ -29,7 +29,7 @@ function chooseTheme(theme) {
   showTheme();
 }
 
-// --- one key: "/" goes to the search. It can be switched off, for whoever dictates.
+// --- single keys: "/" goes to the search, others work on rows. They can be switched off, for whoever dictates.
 const keysAreOn = () => {
   try { return localStorage.getItem("keys") !== "off"; } catch { return true; }
 };
@@ -52,7 +52,17 @@ function goToSearch() {
   else window.location.assign(`${document.body.dataset.people}#q`);
 }
 
-const isTyping = (event) => closest(event, "input, textarea, select, [contenteditable]") !== null;
+const TEXT = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
+const isTyping = (event) => closest(event, TEXT) !== null;
+
+// J and K go down and up the rows of a list; other keys press what names them in the row that has the focus.
+function workOnRow(key) {
+  const rows = [...document.querySelectorAll("[data-row]")];
+  const at = rows.findIndex((row) => row.contains(document.activeElement));
+  const step = { j: 1, k: -1 }[key];
+  if (!step) return rows[at]?.querySelector(`[data-key="${CSS.escape(key)}"]`)?.click();
+  rows[Math.min(rows.length - 1, Math.max(0, at + step))]?.querySelector("[data-tick]")?.focus();
+}
 
 // --- toasts: {text, undo}; the page's own come from Django's messages
 function csrfToken() {
@@ -173,10 +183,11 @@ document.addEventListener("keydown", (event) => {
   const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
   if (event.key === "Escape") closeMenu();
   if (event.key === "Enter" && !isPlain) closest(event, "[data-sends]")?.form.requestSubmit();
-  if (event.key === "/" && isPlain && keysAreOn() && !isTyping(event)) {
+  if (!isPlain || !keysAreOn() || isTyping(event)) return;
+  if (event.key === "/") {
     event.preventDefault();
     goToSearch();
-  }
+  } else if (event.key.length === 1 && event.key !== " ") workOnRow(event.key);
 });
 
 function closeMenu() {

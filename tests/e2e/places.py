@@ -30,6 +30,7 @@ from tests.factories import (
     make_participant,
     make_plan_item,
     make_source_file,
+    make_suggestion,
     make_suppression,
     make_tag,
     make_task,
@@ -65,6 +66,7 @@ EMPTY = [
     "/calendar/",
     "/connections/",
     "/connections/google/",
+    "/suggestions/",
     "/import/",
     "/import/why/?q=ada@example.com",
     "/batches/",
@@ -93,6 +95,7 @@ def fill(alice: User) -> list[str]:
         alice, email=ADDRESS, health="reauth", health_reason=f"Connect again. {LONG}"
     )
     make_google_account(alice, health="disconnected")
+    strangers(alice, letter)
     for reason, key in (("erased", f"email:{'0' * 64}"), ("deleted", ADDRESS), ("ignored", LONG)):
         make_suppression(alice, scope="domain" if reason == "ignored" else "address", key=key, reason=reason)
     letters_of_hers = in_every_step(alice, ada, letter)
@@ -123,6 +126,10 @@ def fill(alice: User) -> list[str]:
         "/contacts/ada/edit/",
         "/contacts/ada/delete/",
         "/contacts/ada/erase/",
+        "/suggestions/",
+        "/suggestions/?q=nobody",
+        "/suggestions/?page=9",
+        "/suggestions/?domain=example.com&with=mail&sort=name",
         "/settings/ignored/",
         "/settings/ignored/?page=9",
         "/import/",
@@ -216,6 +223,17 @@ def appointments(alice: User, ada: Contact) -> None:
         for number in range(8):
             make_event_attendee(alice, event=event, name=LONG if number else "Charlie", response="declined")
     make_calendar_event(alice, starts_at=noon - timedelta(days=9), ends_at=noon - timedelta(days=9))
+
+
+def strangers(alice: User, letter: Any) -> None:
+    """Two who are suggested: one of whom everything is long, and one at a provider of mail for everybody."""
+    since = {"first": NOON.isoformat(), "last": (NOON + timedelta(days=3)).isoformat(), "most": 20}
+    for address, counts in (
+        (f"grace{ADDRESS}", {"received": 1200, "sent": 3, "met": 2, "interactions": [str(letter)]}),
+        ("grace@gmail.com", {"received": 1, "sent": 0, "met": 0, "interactions": []}),
+    ):
+        make_identity(alice, value=address)
+        make_suggestion(alice, key=address, score=counts["received"], evidence=counts | since)
 
 
 def in_every_state(alice: User, ada: Contact) -> dict[str, Batch]:

@@ -15,7 +15,7 @@ from unittest import mock
 from django.db import models
 from django.http import QueryDict
 
-from contacts.models import Company, Contact, Interaction, Tag
+from contacts.models import Company, Contact, Interaction, Suggestion, Tag
 from jobs.models import Batch
 
 ROWS: dict[str, type[models.Model]] = {
@@ -31,6 +31,10 @@ ROWS: dict[str, type[models.Model]] = {
     "/contacts/export/?before": Contact,
     "/contacts/export/?company": Company,
     "/contacts/export/?tag": Tag,
+    "/suggestions/accept/?one": Suggestion,
+    "/suggestions/accept/?suggestion": Suggestion,
+    "/suggestions/ignore/?one": Suggestion,
+    "/suggestions/ignore/?suggestion": Suggestion,
 }
 """Names whose value is the id of a row, with the address that reads them."""
 
@@ -54,6 +58,7 @@ WORDS = {
     "was_sent": "Whether somebody found a letter among the sent ones.",
     "code": "A code of a second factor.",
     "company": "A company by its name, as it is typed; it is looked up among one's own.",
+    "domain": "A domain by its name; those of one's own suggestions are looked at.",
     "done": "Whether a task is to be ticked off.",
     "due_on": "A day.",
     "email": "An e-mail address, as it is typed.",
@@ -81,6 +86,7 @@ WORDS = {
     "was": "One of the states of a batch.",
     "what": "One of the subjects of the record of what was done.",
     "who": "One of the hands that can do something.",
+    "with": "E-mails or meetings.",
     "without_address": "Whether somebody is added without an address.",
 }
 """Names whose value is no id, and what it is; those that are an id elsewhere with the address that reads them."""

@@ -26,6 +26,7 @@ from tests.factories import (
     make_note,
     make_participant,
     make_plan_item,
+    make_suggestion,
     make_task,
 )
 
@@ -36,7 +37,9 @@ QUERIES = {
     "/contacts/?q=person": 12,
     "/contacts/ada/": 18,
     "/contacts/ada/?kind=email": 17,
-    "/": 19,
+    "/suggestions/": 10,
+    "/suggestions/?q=example&with=mail&sort=last": 10,
+    "/": 20,
     "/batches/{batch}/": 7,
     "/calendar/": 12,
     "/calendar/?show=month&known=1": 12,
@@ -69,6 +72,10 @@ def test_as_many_queries_as_ever(client: Client, alice: User, path: str) -> None
             make_event_attendee(alice, event=event, identity=address)
         make_plan_item(alice, batch=batch)
         make_batch_item(alice, batch=batch)
+        stranger = make_identity(alice)
+        make_participant(alice, interaction=interaction, identity=stranger)
+        evidence = {"met": 0, "received": 1, "last": NOON.isoformat(), "interactions": [str(interaction.pk)]}
+        make_suggestion(alice, key=stranger.value, evidence=evidence)
         if number in (2, 29):
             assert queries(client, asked) == QUERIES[path], f"{number + 1} of each"
 
