@@ -8,6 +8,7 @@ from integrations import (
     erase_views,
     letters,
     own_data_views,
+    preference_views,
     views,
     writing_views,
 )
@@ -64,5 +65,6 @@ connection_patterns = [
     path("<uuid:pk>/again/", connecting_views.connect_again, name="again"),
     path("<uuid:pk>/plan/", connecting_views.plan_mail, name="plan"),
     path("<uuid:pk>/writing/", connecting_views.allow_writing, name="writing"),
+    path("<uuid:pk>/preferences/", preference_views.preferences, name="preferences"),
     path("<uuid:pk>/disconnect/", connecting_views.disconnect, name="disconnect"),
 ]
