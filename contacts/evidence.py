@@ -13,12 +13,14 @@ from django.db import connection
 NEWEST = 5
 """How many interactions the evidence names."""
 
-# What robots and lists sent says nothing, and neither does what was for a crowd. A list is told by never writing
-# itself: its address only stands among the recipients of what it carried.
+# What robots and lists sent says nothing, and neither does what was for a crowd. A meeting counts for all of it once
+# the user called it or said yes; until then only for whoever asked. A list is told by never writing itself: its
+# address only stands among the recipients of what it carried.
 EVIDENCE = """
 WITH told AS (
     SELECT y.value, p.name, i.id, i.occurred_at,
-           CASE WHEN i.kind = 'meeting' THEN 'met' WHEN i.direction = 'sent' THEN 'sent' ELSE 'received' END AS what
+           CASE WHEN i.kind = 'email' AND i.direction = 'sent' THEN 'sent' WHEN i.kind = 'email' THEN 'received'
+                WHEN {agreed} THEN 'met' ELSE 'invited' END AS what
     FROM contacts_contactidentity y
     JOIN contacts_participant p ON p.user_id = y.user_id AND p.identity_id = y.id
     JOIN contacts_interaction i ON i.user_id = p.user_id AND i.id = p.interaction_id
@@ -26,16 +28,14 @@ WITH told AS (
       AND CASE
           WHEN i.kind = 'email' AND i.direction <> 'sent' THEN p.role = 'from'
           WHEN i.kind = 'email' THEN p.role IN ('to', 'cc', 'bcc') AND {crowd} <= %(most)s
-          WHEN i.kind = 'meeting' THEN {crowd} <= %(most)s AND EXISTS (
-              SELECT 1 FROM contacts_participant o
-              JOIN contacts_contactidentity oy ON oy.user_id = o.user_id AND oy.id = o.identity_id
-              WHERE o.user_id = i.user_id AND o.interaction_id = i.id AND oy.value = ANY(%(own)s))
+          WHEN i.kind = 'meeting' THEN {crowd} <= %(most)s AND (p.role = 'organizer' OR {agreed})
           ELSE false END
 ), summed AS (
     SELECT value, mode() WITHIN GROUP (ORDER BY nullif(name, '')) AS name,
            count(DISTINCT id) FILTER (WHERE what = 'sent') AS sent,
            count(DISTINCT id) FILTER (WHERE what = 'received') AS received,
            count(DISTINCT id) FILTER (WHERE what = 'met') AS met,
+           count(DISTINCT id) FILTER (WHERE what = 'invited') AS invited,
            min(occurred_at) AS first, max(occurred_at) AS last,
            (array_agg(id ORDER BY occurred_at DESC, id DESC))[1:%(newest)s] AS newest
     FROM told GROUP BY value
@@ -49,6 +49,13 @@ ORDER BY s.value
 """
 CROWD = """(SELECT count(DISTINCT c.identity_id) FROM contacts_participant c
     WHERE c.user_id = i.user_id AND c.interaction_id = i.id)"""
+AGREED = """(EXISTS (
+    SELECT 1 FROM contacts_participant o
+    JOIN contacts_contactidentity oy ON oy.user_id = o.user_id AND oy.id = o.identity_id
+    WHERE o.user_id = i.user_id AND o.interaction_id = i.id AND o.role = 'organizer' AND oy.value = ANY(%(own)s)
+) OR EXISTS (
+    SELECT 1 FROM contacts_calendarevent e
+    WHERE e.user_id = i.user_id AND e.ical_uid = substr(i.thread_key, 6) AND e.response = 'accepted'))"""
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,7 @@ class Evidence:
     sent: int
     received: int
     met: int
+    invited: int
     first: dt.datetime
     last: dt.datetime
     newest: tuple[UUID, ...] = ()
@@ -72,7 +80,7 @@ class Evidence:
     @property
     def score(self) -> float:
         """What one did oneself weighs more than what others did."""
-        return float(3 * self.met + 2 * self.sent + self.received)
+        return float(3 * self.met + 2 * self.sent + self.received + self.invited)
 
     def as_json(self, most: int) -> dict[str, Any]:
         """What a suggestion keeps of it. `most`: how many people may take part in what counts."""
@@ -80,9 +88,10 @@ class Evidence:
             "sent": self.sent,
             "received": self.received,
             "met": self.met,
+            "invited": self.invited,
             "first": self.first.astimezone(dt.UTC).isoformat(),
             "last": self.last.astimezone(dt.UTC).isoformat(),
-            "interactions": [str(pk) for pk in self.newest],
+            "interactions": [str(pk) for pk in dict.fromkeys(self.newest)],
             "most": most,
         }
 
@@ -93,9 +102,7 @@ def evidence(
     """What speaks for knowing each of these addresses, as far as anything does."""
     values: dict[str, Any] = {"user": user_id, "addresses": list(addresses), "own": sorted(own), "most": most}
     with connection.cursor() as cursor:
-        cursor.execute(EVIDENCE.format(crowd=CROWD), values | {"newest": NEWEST})
+        cursor.execute(EVIDENCE.format(crowd=CROWD, agreed=AGREED), values | {"newest": NEWEST})
         rows = cursor.fetchall()
-    return {
-        address: Evidence(address, name or "", *counts, tuple(newest))
-        for address, name, *counts, newest in rows
-    }
+    found = [Evidence(row[0], row[1] or "", *row[2:8], tuple(row[8])) for row in rows]  # type: ignore[call-arg]
+    return {one.address: one for one in found}

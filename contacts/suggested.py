@@ -25,7 +25,14 @@ PAGE = 25
 SORTS = {"": "Most in touch", "last": "Latest first", "name": "Address, A to Z"}
 ORDERS: dict[str, list[Any]] = {"": ["-score", "key"], "last": ["-last", "key"], "name": ["key"]}
 WITH = {"mail": "E-mails only", "meetings": "Meetings"}
-MET, NOT_MET = Q(evidence__met__gt=0), Q(evidence__met=0)
+COUNTED_AS = {
+    "received": ("e-mail from them", "e-mails from them"),
+    "sent": ("e-mail to them", "e-mails to them"),
+    "met": ("meeting", "meetings"),
+    "invited": ("invitation from them", "invitations from them"),
+}
+"""What evidence counts, one and many."""
+WITH_MEETINGS = Q(evidence__met__gt=0) | Q(evidence__invited__gt=0)
 
 
 @dataclass
@@ -46,12 +53,8 @@ class Proposed:
     @property
     def counts(self) -> list[str]:
         """ "7 e-mails from them", "1 meeting"."""
-        said = self.row.evidence
-        kinds = (("received", "from them"), ("sent", "to them"))
-        counts = [(said.get(name, 0), "e-mail", words) for name, words in kinds]
-        told = [f"{n:,} {one}{'' if n == 1 else 's'} {words}" for n, one, words in counts if n]
-        met = said.get("met", 0)
-        return told + ([f"{met:,} meeting{'' if met == 1 else 's'}"] if met else [])
+        numbers = ((self.row.evidence.get(name, 0), one, many) for name, (one, many) in COUNTED_AS.items())
+        return [f"{n:,} {one if n == 1 else many}" for n, one, many in numbers if n]
 
     @property
     def first(self) -> Any:
@@ -101,7 +104,7 @@ class SuggestedList:
         if self.domain:
             rows = rows.filter(domain=self.domain)
         if self.having:
-            rows = rows.filter(MET if self.having == "meetings" else NOT_MET)
+            rows = rows.filter(WITH_MEETINGS if self.having == "meetings" else ~WITH_MEETINGS)
         return rows
 
     @cached_property

@@ -229,8 +229,11 @@ def strangers(alice: User, letter: Any) -> None:
     """Two who are suggested: one of whom everything is long, and one at a provider of mail for everybody."""
     since = {"first": NOON.isoformat(), "last": (NOON + timedelta(days=3)).isoformat(), "most": 20}
     for address, counts in (
-        (f"grace{ADDRESS}", {"received": 1200, "sent": 3, "met": 2, "interactions": [str(letter)]}),
-        ("grace@gmail.com", {"received": 1, "sent": 0, "met": 0, "interactions": []}),
+        (
+            f"grace{ADDRESS}",
+            {"received": 1200, "sent": 3, "met": 2, "invited": 1, "interactions": [str(letter)]},
+        ),
+        ("grace@gmail.com", {"received": 1, "sent": 0, "met": 0, "invited": 0, "interactions": []}),
     ):
         make_identity(alice, value=address)
         make_suggestion(alice, key=address, score=counts["received"], evidence=counts | since)

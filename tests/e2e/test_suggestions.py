@@ -11,7 +11,7 @@ from tests.factories import make_identity, make_interaction, make_participant, m
 def suggest(user: User, address: str, name: str, score: int) -> None:
     letter = make_interaction(user)
     make_participant(user, interaction=letter, identity=make_identity(user, value=address), name=name)
-    evidence = {"received": score, "sent": 0, "met": 0, "interactions": [str(letter.pk)]}
+    evidence = {"received": score, "sent": 0, "met": 0, "invited": 0, "interactions": [str(letter.pk)]}
     make_suggestion(user, key=address, score=score, evidence=evidence)
 
 

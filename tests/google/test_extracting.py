@@ -26,6 +26,7 @@ from omnicrm.models import Event, User
 from tests.factories import (
     NOON,
     make_batch,
+    make_calendar_event,
     make_contact,
     make_google_account,
     make_identity,
@@ -176,6 +177,7 @@ def test_evidence_is_counts_and_ids(alice: User, batch: Batch) -> None:
         "sent": 0,
         "received": 7,
         "met": 0,
+        "invited": 0,
         "first": days[0].isoformat(),
         "last": days[-1].isoformat(),
         "interactions": [str(pk) for pk in page[:1:-1]],
@@ -205,12 +207,31 @@ def test_a_suggestion_closes_when_a_contact_of_the_address_appears(alice: User, 
         assert open_suggestions(alice).count() == 0
 
 
-def test_one_declines_for_oneself(alice: User, batch: Batch) -> None:
-    """Whoever declined is no participant; a meeting without Alice says nothing about whom she met."""
-    people = (("ada@example.com", "", "organizer"), ("grace@example.com", "", "attendee"))
-    page = mail(batch, draft("meeting", "", *people))
+@pytest.mark.parametrize(
+    ("response", "became"),
+    [
+        ("accepted", {"ada@example.com": "contact", "grace@example.com": "contact"}),
+        ("tentative", {"ada@example.com": "suggestion"}),
+        ("", {"ada@example.com": "suggestion"}),
+    ],
+)
+def test_an_invitation_counts_once_it_is_accepted(
+    alice: User, batch: Batch, response: str, became: dict[str, str]
+) -> None:
+    """Until then only for whoever asked: a stranger's invitation makes nobody a contact."""
+    make_calendar_event(alice, ical_uid="tea@example.com", response=response)
+    people = (
+        ("ada@example.com", "", "organizer"),
+        ("grace@example.com", "", "attendee"),
+        (ALICE, "", "attendee"),
+    )
+    invitation = draft("meeting", "", *people)
+    invitation.thread_key = "ical:tea@example.com"
+    page = mail(batch, invitation)
     with acting_as(alice.pk):
-        assert extract(batch, Preferences(), page) == ([], [])
+        _, suggested = extract(batch, Preferences(), page)
+    assert outcome(alice) == became
+    assert [(one.met, one.invited) for one in suggested] == ([] if response == "accepted" else [(0, 1)])
 
 
 def test_jobs_of_the_batch_look_at_a_page_each(alice: User, batch: Batch) -> None:

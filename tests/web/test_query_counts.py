@@ -74,7 +74,13 @@ def test_as_many_queries_as_ever(client: Client, alice: User, path: str) -> None
         make_batch_item(alice, batch=batch)
         stranger = make_identity(alice)
         make_participant(alice, interaction=interaction, identity=stranger)
-        evidence = {"met": 0, "received": 1, "last": NOON.isoformat(), "interactions": [str(interaction.pk)]}
+        evidence = {
+            "met": 0,
+            "invited": 0,
+            "received": 1,
+            "last": NOON.isoformat(),
+            "interactions": [str(interaction.pk)],
+        }
         make_suggestion(alice, key=stranger.value, evidence=evidence)
         if number in (2, 29):
             assert queries(client, asked) == QUERIES[path], f"{number + 1} of each"

@@ -34,7 +34,14 @@ def suggest(user: User, address: str, name: str = "", score: int = 1, **counts: 
     letter = make_interaction(user, subject=f"From {address}")
     make_participant(user, interaction=letter, identity=make_identity(user, value=address), name=name)
     last = NOON + dt.timedelta(days=score)
-    evidence = {"sent": 0, "received": score, "met": 0, "first": NOON.isoformat(), "last": last.isoformat()}
+    evidence = {
+        "sent": 0,
+        "received": score,
+        "met": 0,
+        "invited": 0,
+        "first": NOON.isoformat(),
+        "last": last.isoformat(),
+    }
     evidence |= {"interactions": [str(letter.pk)], "most": 20} | counts
     return make_suggestion(user, key=address, score=score, evidence=evidence)
 
