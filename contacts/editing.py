@@ -260,15 +260,21 @@ def delete_contacts(user: User, *, contacts: Sequence[Contact]) -> Batch:
     )
     batch.finished_at, batch.totals = now, {"result": {"deleted": len(contacts)}}
     batch.save(force_insert=True)
-    ids = [contact.pk for contact in contacts]
-    identities = ContactIdentity.objects.for_user(user).filter(contact__in=ids)
+    identities = ContactIdentity.objects.for_user(user).filter(contact__in=contacts)
     keep_away(batch, identities.filter(kind="email").values_list("value", flat=True))
+    take_away(batch, contacts)
+    return batch
+
+
+def take_away(batch: Batch, contacts: Sequence[Contact]) -> None:
+    """Delete these people with their notes and tasks, in this batch. Their addresses lead to nobody then."""
+    ids = [contact.pk for contact in contacts]
+    identities = ContactIdentity.objects.for_user(batch.user_id).filter(contact__in=ids)
     with logged_changes(batch, ContactIdentity, identities.values_list("pk", flat=True), ["contact_id"]):
         identities.update(contact=None)
-        delete_with_dependents(user, batch, ids)
+        delete_with_dependents(batch.user, batch, ids)
     for contact in contacts:
-        note(user.pk, "contact.deleted", on=contact, batch_id=batch.pk)
-    return batch
+        note(batch.user_id, "contact.deleted", on=contact, batch_id=batch.pk)
 
 
 def keep_away(batch: Batch, emails: Iterable[str]) -> None:

@@ -24,7 +24,7 @@ from omnicrm.models import User
 PAGE = 25
 SORTS = {"": "Most in touch", "last": "Latest first", "name": "Address, A to Z"}
 ORDERS: dict[str, list[Any]] = {"": ["-score", "key"], "last": ["-last", "key"], "name": ["key"]}
-WITH = {"mail": "E-mails only", "meetings": "Meetings"}
+WITH = {"mail": "E-mails only", "meetings": "With meetings"}
 COUNTED_AS = {
     "received": ("e-mail from them", "e-mails from them"),
     "sent": ("e-mail to them", "e-mails to them"),

@@ -120,9 +120,7 @@ def accept(user: User, suggestions: Sequence[Suggestion]) -> tuple[Batch | None,
     if not keys:
         return None, []
     names = names_of(user.pk, keys)
-    batch = decided(user, "accept", "Added", [names[key] for key in keys])
-    batch.totals = {"result": {"created": len(keys)}}
-    batch.save(update_fields=["totals"])
+    batch = decided(user, "accept", "Added", [names[key] for key in keys], created=len(keys))
     return batch, write_people(
         batch, [(None, person_named(key, names[key])) for key in keys], source="suggestion"
     )
@@ -158,11 +156,12 @@ def keep_away(batch: Batch, scope: str, keys: Iterable[str]) -> None:
     note(batch.user_id, "suggestion.ignored", on=batch, batch_id=batch.pk, count=len(rows))
 
 
-def decided(user: User, kind: str, verb: str, what: Sequence[str]) -> Batch:
+def decided(user: User, kind: str, verb: str, what: Sequence[str], **result: int) -> Batch:
     """A batch of what a person decided just now, called after it."""
     now = timezone.now()
     title = f"{verb} {what[0]}" if len(what) == 1 else f"{verb} {len(what)} people"
     batch = Batch(user=user, kind=kind, title=title[:300], state=Batch.State.DONE, approved_by="web")
     batch.approved_at = batch.finished_at = now
+    batch.totals = {"result": result} if result else {}
     batch.save(force_insert=True)
     return batch

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import connection
 
+from contacts.models import Suppression
 from contacts.tracking import THEIR_ADDRESS
 from jobs.models import Batch
 from jobs.tracking import Use, after_undo, before_undo, keep_while
@@ -72,6 +73,7 @@ def register() -> None:
     )
     before_undo["integrations"] = withdraw
     after_undo["integrations"] = keep_away
+    after_undo["ignored"] = vouch_again
 
 
 def vouched(column: str) -> str:
@@ -125,4 +127,30 @@ def keep_away(batch: Batch, memory: dict[str, Any]) -> None:
             ON CONFLICT DO NOTHING
             """,
             values,
+        )
+
+
+def vouch_again(batch: Batch, memory: dict[str, Any]) -> None:
+    """What ignoring somebody took away is back; what its sources said vouches for it, as before."""
+    if batch.kind != "ignore":
+        return
+    for reason, made_by in batch.options.get("before", []):
+        ignored = {"user_id": batch.user_id, "scope": batch.options["scope"], "key": batch.options["key"]}
+        Suppression(**ignored, reason=reason, batch_id=made_by).save()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH back AS (
+                UPDATE integrations_provenance v SET interaction_id = i.id
+                FROM jobs_batchitem b, contacts_interaction i, integrations_rawevent r
+                WHERE b.user_id = %(user)s AND b.batch_id = %(batch)s AND b.object_type = 'contacts.interaction'
+                  AND i.user_id = b.user_id AND i.id = b.object_id AND r.user_id = i.user_id
+                  AND (r.external_id = i.source_key OR r.item_key = i.source_key)
+                  AND v.user_id = r.user_id AND v.raw_event_id = r.id AND v.interaction_id IS NULL
+                RETURNING v.raw_event_id
+            )
+            UPDATE integrations_rawevent r SET verdict = 'kept', updated_at = now()
+            WHERE r.user_id = %(user)s AND r.verdict = 'skipped:ignored' AND r.id IN (SELECT raw_event_id FROM back)
+            """,
+            {"user": batch.user_id, "batch": batch.pk},
         )

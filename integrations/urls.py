@@ -6,6 +6,7 @@ from integrations import (
     batch_views,
     connecting_views,
     erase_views,
+    ignore_views,
     letters,
     own_data_views,
     preference_views,
@@ -28,6 +29,7 @@ settings_patterns = [
     path("exports/<uuid:pk>/", own_data_views.download, name="download"),
     path("exports/<uuid:pk>/delete/", own_data_views.delete_export, name="delete_export"),
     path("ignored/", erase_views.ignored, name="ignored"),
+    path("ignored/add/", ignore_views.ignore_add, name="ignore_add"),
     path("ignored/<uuid:pk>/let-in/", erase_views.let_in, name="let_in"),
     path("leave/", own_data_views.leave, name="leave"),
 ]

@@ -51,6 +51,7 @@ WHAT = {
             "contact.updated": "An import added to a person",
             "identity.added": "An address or number was added",
             "identity.removed": "An address or number was removed",
+            "sender.ignored": "A sender was ignored for good",
             "suggestion.ignored": "A suggestion was passed over",
             "suggestion.made": "People were suggested",
         },

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from contacts.models import Contact
 from integrations.google.oauth import COMPOSE
+from integrations.models import GoogleAccount
 from jobs.models import Batch
 from omnicrm.models import User
 from tests.factories import (
@@ -29,7 +30,9 @@ from tests.factories import (
     make_note,
     make_participant,
     make_plan_item,
+    make_raw_event,
     make_source_file,
+    make_stream,
     make_suggestion,
     make_suppression,
     make_tag,
@@ -132,6 +135,10 @@ def fill(alice: User) -> list[str]:
         "/suggestions/?domain=example.com&with=mail&sort=name",
         "/settings/ignored/",
         "/settings/ignored/?page=9",
+        "/settings/ignored/add/",
+        "/settings/ignored/add/?sender=nonsense",
+        f"/settings/ignored/add/?sender={ADDRESS}",
+        f"/connections/{connected(alice).pk}/preferences/",
         "/import/",
         "/import/why/",
         f"/import/why/?q={ADDRESS}",
@@ -223,6 +230,16 @@ def appointments(alice: User, ada: Contact) -> None:
         for number in range(8):
             make_event_attendee(alice, event=event, name=LONG if number else "Charlie", response="declined")
     make_calendar_event(alice, starts_at=noon - timedelta(days=9), ends_at=noon - timedelta(days=9))
+
+
+def connected(alice: User) -> GoogleAccount:
+    """An account with long choices, some of whose mail stays out, and with a plan that waits."""
+    account = make_google_account(alice, email=ADDRESS, preferences={"days": 14, "labels_out": [LONG]})
+    stream = make_stream(alice, account=account)
+    for rule in ("category:promotions", f"label:{LONG[:60]}"):
+        make_raw_event(alice, source=stream.source, verdict=f"skipped:{rule}")
+    make_batch(alice, state="planned", title=LONG, options={"account": account.google_sub})
+    return account
 
 
 def strangers(alice: User, letter: Any) -> None:

@@ -84,6 +84,8 @@ WORDS = {
     "private": "Whether a note is kept sealed.",
     "q": "Words to search for.",
     "reason": "One of the reasons of a plan.",
+    "retroactive": "Whether what is here goes, too.",
+    "sender": "An address or a domain, as it is typed.",
     "show": "One of the tables of a page.",
     "sort": "One of the orders of a list.",
     "stage": "One of the stages of a contact.",
