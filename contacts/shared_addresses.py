@@ -45,6 +45,11 @@ _MANY = """
 MANY = frozenset(_MANY.split())
 """Where addresses are lists of people, rooms and calendars."""
 _LIST_HOSTS = frozenset({"list", "lists", "listserv", "mailman", "groups", "mlist"})
+_LIST_NAMES_TEXT = """
+    dev devel developers user users announce announcements discuss discussion commits committers list lists members
+    private
+"""
+_LIST_NAMES = frozenset(_LIST_NAMES_TEXT.split())
 _RELAY_HOSTS = frozenset(
     {"reply", "replies", "relay", "inbound", "parse", "marketplace", "bounce", "bounces"}
 )
@@ -69,13 +74,13 @@ def is_role(email: str) -> bool:
 
 
 def is_group(email: str) -> bool:
-    """Whether a normalized address is a mailing list's, a room's or a calendar's, by where it is.
+    """Whether a normalized address is a mailing list's, a room's or a calendar's, by its name or where it is.
 
     >>> is_group("engines@lists.example.org"), is_group("c_1@resource.calendar.google.com"), is_group("ada@example.org")
     (True, True, False)
     """
-    domain = email.rpartition("@")[2]
-    return domain in MANY or not _LIST_HOSTS.isdisjoint(domain.split(".")[:-2])
+    local, _, domain = email.rpartition("@")
+    return local in _LIST_NAMES or domain in MANY or not _LIST_HOSTS.isdisjoint(domain.split(".")[:-2])
 
 
 def is_relay(email: str) -> bool:
@@ -92,5 +97,5 @@ def is_relay(email: str) -> bool:
 
 
 def _is_token(text: str) -> bool:
-    """Whether this is a number or a key that no person chose: long, and digits all over."""
-    return len(text) >= 16 and len(re.findall(r"\d", text)) >= 6 and not re.fullmatch(r"[a-z.]+\d+", text)
+    """Whether this is a number or a key that no person chose: long, digits all over, and no word in it."""
+    return len(text) >= 16 and len(re.findall(r"\d", text)) >= 6 and not re.search(r"[a-z]{5}", text)

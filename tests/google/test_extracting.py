@@ -134,7 +134,7 @@ def test_a_labelled_sample(alice: User, batch: Batch) -> None:
     wanted = {same_spelling(address): expected for expected, *_, address, _ in lines}
     assert became == wanted
     made = list(found.values())
-    assert (made.count("contact"), made.count("suggestion")) == (13, 5)
+    assert (made.count("contact"), made.count("suggestion")) == (16, 5)
     with acting_as(alice.pk):
         assert not Company.objects.for_user(alice).exists()
         names = dict(Contact.objects.for_user(alice).values_list("primary_email", "display_name"))
