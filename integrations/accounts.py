@@ -10,7 +10,8 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from contacts.models import Contact, Interaction
+from contacts.matching import normalize_email
+from contacts.models import Contact, Interaction, OwnAddress
 from integrations.google import gmail, oauth
 from integrations.google.client import Google
 from integrations.google.errors import Failed, TokenRefused
@@ -85,6 +86,7 @@ def connect(
         mail_of(account)
     if grant.reads_calendars:
         begin_calendar_list(account)
+    learn_own_addresses(account)
     note(user.pk, "account.connected", on=account, mail=grant.reads_mail, calendars=grant.reads_calendars)
     return account
 
@@ -98,6 +100,13 @@ def mail_of(account: GoogleAccount) -> SyncStream:
     rows = SyncStream.objects.for_user(account.user_id).select_related("account")
     stream: SyncStream = rows.get(account=account, kind=SyncStream.Kind.GMAIL, remote_id="me")
     return stream
+
+
+def learn_own_addresses(account: GoogleAccount) -> None:
+    """What the account writes from is its owner's from now on: never a contact, and what tells sent from received."""
+    own = sorted(filter(None, {normalize_email(address) for address in (account.email, *account.aliases)}))
+    rows = [OwnAddress(user_id=account.user_id, value=value) for value in own]
+    OwnAddress.unscoped.bulk_create(rows, ignore_conflicts=True)
 
 
 def grant_of(account: GoogleAccount) -> Grant:

@@ -16,7 +16,7 @@ from contacts.creating import write_people
 from contacts.evidence import Evidence, evidence
 from contacts.keeping_away import KeptAway
 from contacts.matching import normalize_email, person_named
-from contacts.models import Contact, OwnAddress
+from contacts.models import Contact
 from contacts.shared_addresses import is_group, is_relay, is_role
 from contacts.suggesting import own_addresses, propose
 from integrations.mail.bulk import is_role_address
@@ -106,13 +106,3 @@ def makes_contact(one: Evidence, creation: Creation) -> bool:
     if creation == Creation.BOTH:
         return one.is_two_way or bool(one.received)
     return creation == Creation.SENT and one.is_two_way
-
-
-def learn_own_addresses(account: GoogleAccount, aliases: Iterable[str]) -> None:
-    """What Google says its owner sends as is theirs from now on: the account's address, and its confirmed aliases."""
-    said = [normalize_email(address) for address in (account.email, *aliases)]
-    own = sorted(set(filter(None, said)))
-    rows = [OwnAddress(user_id=account.user_id, value=value) for value in own]
-    OwnAddress.unscoped.bulk_create(rows, ignore_conflicts=True)
-    account.aliases = [value for value in own if value != normalize_email(account.email)]
-    account.save(update_fields=["aliases", "updated_at"])

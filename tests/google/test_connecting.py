@@ -13,7 +13,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from contacts.models import Contact, Interaction, Suppression
+from contacts.models import Contact, Interaction, OwnAddress, Suppression
 from integrations import accounts, connecting_views
 from integrations.google import oauth
 from integrations.models import GoogleAccount, Provenance, QuotaBucket, RawEvent, SyncStream, SyncWork
@@ -88,6 +88,9 @@ def test_an_account_is_connected(alice: User, client: Client, google: Google, se
     assert {oauth.MAIL, oauth.EVENTS, oauth.CALENDARS} <= set(account.scopes)
     assert oauth.COMPOSE not in account.scopes
     assert actions(alice) == ["account.connected"]
+    with acting_as(alice.pk):
+        own = OwnAddress.objects.for_user(alice).order_by("value").values_list("value", flat=True)
+        assert list(own) == [ADA, "lovelace@example.com"]
 
 
 def test_keys_are_sealed_where_they_are_kept(
