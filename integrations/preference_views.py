@@ -14,6 +14,7 @@ from contacts.suggesting import open_suggestions
 from integrations.models import GoogleAccount, RawEvent, SyncStream
 from integrations.preference_forms import PreferencesForm
 from integrations.preferences import Category, Preferences, save
+from integrations.reducing import COUNTED, too_much
 from jobs.models import Batch
 from omnicrm.http import AuthedRequest
 from omnicrm.owned import owned_or_404
@@ -36,6 +37,8 @@ def preferences(request: AuthedRequest, pk: UUID) -> HttpResponse:
         "left_out": left_out(account),
         "suggested": open_suggestions(request.user)[:1001].count(),
         "waiting": waiting(account),
+        "too_much": too_much(account),
+        "counted": COUNTED,
     }
     return render(request, "connections/preferences.html", context, status=422 if form.is_bound else 200)
 

@@ -1,11 +1,11 @@
 """Our job handlers: plan_import, file_import, normalize, extract_contacts; hold_meetings; google_*_sync,
-google_preview, google_calendar_plan, forget_account; send_outbox; export, purge, bring_in."""
+google_preview, forget_account, keep_less; send_outbox; export, purge, bring_in."""
 
-from integrations import extracting, forgetting, importing, meetings, normalize, planning, sending
+from integrations import extracting, forgetting, importing, meetings, normalize, planning, reducing, sending
 from integrations.archive import jobs as archives
 from integrations.streams import approving, calendar, calendar_list, calendar_plan, gmail, previewing, ticking
 
 __all__ = [
     "approving", "archives", "calendar", "calendar_list", "calendar_plan", "extracting", "forgetting", "gmail",
-    "importing", "meetings", "normalize", "planning", "previewing", "sending", "ticking",
+    "importing", "meetings", "normalize", "planning", "previewing", "reducing", "sending", "ticking",
 ]  # fmt: skip

@@ -7,6 +7,7 @@ from integrations import (
     connecting_views,
     erase_views,
     ignore_views,
+    keeping_views,
     letters,
     own_data_views,
     preference_views,
@@ -67,6 +68,8 @@ connection_patterns = [
     path("<uuid:pk>/again/", connecting_views.connect_again, name="again"),
     path("<uuid:pk>/plan/", connecting_views.plan_mail, name="plan"),
     path("<uuid:pk>/writing/", connecting_views.allow_writing, name="writing"),
+    path("threads/<uuid:pk>/", keeping_views.thread, name="thread"),
+    path("<uuid:pk>/reduce/", keeping_views.reduce, name="reduce"),
     path("<uuid:pk>/preferences/", preference_views.preferences, name="preferences"),
     path("<uuid:pk>/disconnect/", connecting_views.disconnect, name="disconnect"),
 ]

@@ -35,6 +35,7 @@ WHAT = {
             "account.connected": "A Google account was connected",
             "account.disconnected": "A Google account was disconnected",
             "account.forgotten": "What a Google account had brought was removed",
+            "account.reduced": "Words of messages were taken away for good",
             "account.preferences_changed": "What is taken from an account was changed",
             "interaction.added": "E-mails and meetings were added",
             "job.dead": "A job was given up",

@@ -30,6 +30,7 @@ from tests.factories import (
     make_note,
     make_participant,
     make_plan_item,
+    make_provenance,
     make_raw_event,
     make_source_file,
     make_stream,
@@ -95,8 +96,13 @@ def fill(alice: User) -> list[str]:
     make_job(alice, kind="file_import", state="dead", error=LONG, batch=batches["failed"])
     make_export(alice)
     account = make_google_account(
-        alice, email=ADDRESS, health="reauth", health_reason=f"Connect again. {LONG}"
+        alice,
+        email=ADDRESS,
+        health="reauth",
+        health_reason=f"Connect again. {LONG}",
+        preferences={"days": 14, "labels_out": [LONG], "keep": "subject"},
     )
+    choices(alice, account, letter)
     make_google_account(alice, health="disconnected")
     strangers(alice, letter)
     for reason, key in (("erased", f"email:{'0' * 64}"), ("deleted", ADDRESS), ("ignored", LONG)):
@@ -138,7 +144,9 @@ def fill(alice: User) -> list[str]:
         "/settings/ignored/add/",
         "/settings/ignored/add/?sender=nonsense",
         f"/settings/ignored/add/?sender={ADDRESS}",
-        f"/connections/{connected(alice).pk}/preferences/",
+        f"/connections/{account.pk}/preferences/",
+        f"/connections/{account.pk}/reduce/",
+        f"/connections/threads/{letter}/",
         "/import/",
         "/import/why/",
         f"/import/why/?q={ADDRESS}",
@@ -232,14 +240,13 @@ def appointments(alice: User, ada: Contact) -> None:
     make_calendar_event(alice, starts_at=noon - timedelta(days=9), ends_at=noon - timedelta(days=9))
 
 
-def connected(alice: User) -> GoogleAccount:
-    """An account with long choices, some of whose mail stays out, and with a plan that waits."""
-    account = make_google_account(alice, email=ADDRESS, preferences={"days": 14, "labels_out": [LONG]})
+def choices(alice: User, account: GoogleAccount, letter: Any) -> None:
+    """Some of the account's mail stays out, of some more is held than is wanted, and a plan waits."""
     stream = make_stream(alice, account=account)
     for rule in ("category:promotions", f"label:{LONG[:60]}"):
         make_raw_event(alice, source=stream.source, verdict=f"skipped:{rule}")
+    make_provenance(alice, raw_event=make_raw_event(alice, source=stream.source), interaction_id=letter)
     make_batch(alice, state="planned", title=LONG, options={"account": account.google_sub})
-    return account
 
 
 def strangers(alice: User, letter: Any) -> None:

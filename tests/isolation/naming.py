@@ -84,6 +84,7 @@ WORDS = {
     "private": "Whether a note is kept sealed.",
     "q": "Words to search for.",
     "reason": "One of the reasons of a plan.",
+    "reduce": "Whether what is held beyond that goes.",
     "retroactive": "Whether what is here goes, too.",
     "sender": "An address or a domain, as it is typed.",
     "show": "One of the tables of a page.",

@@ -27,6 +27,7 @@ PARAMETERS: dict[str, tuple[type[models.Model], str]] = {
     "/accounts/2fa/webauthn/keys/<pk>": (Authenticator, "pk"),
     "/batches/<pk>": (Batch, "pk"),
     "/connections/<pk>": (GoogleAccount, "pk"),
+    "/connections/threads/<pk>": (Interaction, "pk"),
     "/contacts/<slug>": (Contact, "slug"),
     "/contacts/<slug>/addresses/<identity_id>": (ContactIdentity, "pk"),
     "/contacts/<slug>/messages/<message_id>": (Interaction, "pk"),
