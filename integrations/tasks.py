@@ -1,5 +1,6 @@
-"""Our job handlers: plan_import, file_import, normalize, extract_contacts; hold_meetings; google_*_sync,
-google_preview, forget_account, keep_less; send_outbox; export, purge, bring_in."""
+"""Our job handlers: importing a module registers those in it. plan_import, file_import, normalize, extract_contacts,
+hold_meetings; google_*_sync, google_preview, google_calendar_plan, forget_account, reduce_kept; send_outbox; export,
+purge, bring_in."""
 
 from integrations import extracting, forgetting, importing, meetings, normalize, planning, reducing, sending
 from integrations.archive import jobs as archives
