@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from integrations.models import SourceFile, SyncStream
 from jobs.models import Batch
 
-PLANNED = ("file_import", "google_import")
+PLANNED = ("file_import", "google_import", "google_calendar_import")
 """Kinds of batches that begin as a plan, and list in it what they bring."""
 
 

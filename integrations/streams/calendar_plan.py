@@ -26,6 +26,7 @@ from integrations.google.events import event_draft
 from integrations.models import RawEvent, SyncStream
 from integrations.origins import stream_of, stream_options
 from integrations.plan import Refused, batch_of, forget_plan, me_of, plan_options
+from integrations.quota import Lane
 from integrations.sifting import Sifted, sift
 from integrations.streams import health
 from integrations.streams.calendar import ASKS
@@ -44,6 +45,7 @@ from omnicrm.events import note
 from omnicrm.models import User
 
 IMPORT = "google_calendar_import"
+"""Among those that begin as a plan: integrations.origins.PLANNED."""
 AT_WORK = (Batch.State.PLANNING, Batch.State.APPROVED, Batch.State.RUNNING, Batch.State.UNDOING)
 UNBOUND = ("as_of",)
 
@@ -108,7 +110,7 @@ def look(context: JobContext) -> EventPage | None:
         stream = stream_of(batch)
         if stream is None:
             raise GiveUp("not_found", GONE)
-        account = Account.of(stream.account)
+        account = Account.of(stream.account, Lane.PREVIEW)
     context.check()
     try:
         with account.opened() as google:
