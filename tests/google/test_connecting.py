@@ -328,7 +328,7 @@ def test_letting_go_and_keeping(alice: User, client: Client, google: Google, ser
     connect(client, google)
     (account,) = of(alice)
     with acting_as(alice.pk):
-        stream = SyncStream.objects.for_user(alice).get()
+        stream = SyncStream.objects.for_user(alice).get(kind="gmail")
         stream.phase, stream.cursor, stream.next_sync_at = "live", "7", NOW
         stream.save()
         make_work(alice, stream=stream)
