@@ -17,7 +17,7 @@ from django.utils import timezone
 from integrations.google.errors import Failed, Failure
 from integrations.models import SyncStream
 from integrations.quota import Wait
-from integrations.streams import health, steps
+from integrations.streams import health, steps, work
 from integrations.streams.opening import Account
 from integrations.streams.steps import FOLLOWED, STOPPED, Step
 from jobs.models import Job
@@ -67,6 +67,8 @@ def sync(context: JobContext) -> Again | None:
     stream, now = stream_of(context, lock=True), timezone.now()
     if heard.step is None:
         return None
+    if heard.wait or heard.failure:
+        work.count_no_try(heard.step.work)
     if heard.wait:
         come_back(stream, now + timedelta(seconds=heard.wait))
         return None

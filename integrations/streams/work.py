@@ -37,6 +37,13 @@ def is_worn_out(work: tuple[SyncWork, ...]) -> bool:
     return bool(work) and work[0].attempts >= MOST_TRIES
 
 
+def count_no_try(work: tuple[SyncWork, ...]) -> None:
+    """It was not made, or not answered: that says nothing about these."""
+    if work:
+        rows = SyncWork.objects.for_user(work[0].user_id).filter(pk__in=[one.pk for one in work])
+        rows.filter(attempts__gt=0).update(attempts=F("attempts") - 1)
+
+
 def count_try(work: tuple[SyncWork, ...]) -> None:
     """Before it is made: what stops the worker is known by it."""
     for one in work:

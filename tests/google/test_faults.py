@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from contacts.models import Interaction
 from integrations.ledger import ledger, why
@@ -13,6 +14,7 @@ from integrations.streams.health import cured, go_on
 from integrations.streams.ticking import come_back, follow_streams, sync_now
 from jobs.foreground import reload
 from jobs.models import Job
+from jobs.runner import run_one
 from omnicrm.acting import acting_as
 from omnicrm.models import User
 from tests.fakes import google as fakes
@@ -235,6 +237,24 @@ def test_a_permission_that_has_ended_is_not_asked_about_again(
         None,
     )
     assert calls_of(at, lambda: (follow(stream), follow_streams(), run_all(alice))) == 0
+
+
+def test_waiting_for_the_quota_counts_as_no_try(at: fakes.Google, stream: SyncStream, alice: User) -> None:
+    for n in range(3):
+        deliver(at, f"letter {n}", after=n)
+    approved(plan(stream))
+    later(stream)
+    QuotaBucket.objects.create(name=f"gmail:{stream.account_id}", units=0, filled_at=timezone.now())
+    for _ in range(5):
+        with acting_as(alice.pk):
+            Job.objects.for_user(alice).waiting().update(run_at=timezone.now())
+        assert run_one(None, "test", user=alice) is not None
+    with acting_as(alice.pk):
+        work = SyncWork.objects.for_user(alice)
+        assert set(work.values_list("attempts", "state")) == {(0, "todo")}
+    assert gets(at) == 3, "Only the plan has looked at them."
+    in_the_end(stream)
+    assert len(subjects(alice)) == 3
 
 
 def test_what_cannot_be_fetched_is_put_aside_and_the_rest_flows(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 import pytest
 from django.db import transaction
@@ -63,6 +62,13 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("part", range(4))
-def test_nothing_is_lost_or_here_twice_or_left_over(alice: User, part: int, record_property: Any) -> None:
+def test_nothing_is_lost_or_here_twice_or_left_over(alice: User, part: int) -> None:
     crashes = live_many(alice, range(part * 50, part * 50 + 50))
     assert crashes > 10
+
+
+@pytest.mark.proof
+@pytest.mark.django_db
+@pytest.mark.parametrize("part", range(50))
+def test_the_same_five_thousand_times(alice: User, part: int) -> None:
+    assert live_many(alice, range(1_000 + part * 100, 1_100 + part * 100)) > 20
