@@ -19,7 +19,7 @@ from integrations.google.gmail import Message
 from integrations.models import RawEvent, SyncStream, SyncWork
 from integrations.preferences import Preferences
 from integrations.quota import Lane, batch_size
-from integrations.streams import health, work
+from integrations.streams import health, withdrawing, work
 from integrations.streams.keeping import FETCH, STUB, VERIFY, Keeping
 from integrations.streams.policy import Bucket, Policy, chosen, is_policy
 from integrations.streams.steps import Follower, Position, Step, follow
@@ -235,6 +235,8 @@ def apply_history(stream: SyncStream, step: Step, history: gmail.History, now: d
     if history.next_page:
         save(stream, page_token=history.next_page, last_progress_at=now)
     else:
+        if stream.last_ok_at is None or stream.last_ok_at.date() < now.date():
+            withdrawing.let_go(stream, now)
         health.looked(stream, now)
         save(stream, cursor=history.history_id, page_token="")
 

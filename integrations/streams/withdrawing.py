@@ -6,6 +6,7 @@ in the stream's batch of the day: undoing that batch brings it back, and so does
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -14,7 +15,8 @@ from django.db import connection
 
 from contacts.derived import refresh_contacts
 from contacts.models import Interaction, Participant
-from integrations.models import Provenance, RawEvent
+from integrations.models import Provenance, RawEvent, SyncStream
+from integrations.traces import forget_changes
 from jobs import restore
 from jobs.changes import log_deleted
 from jobs.models import Batch, BatchItem
@@ -22,6 +24,8 @@ from jobs.tracking import Tracked, after_undo, tracked
 from omnicrm.events import note
 
 PROVENANCE = "integrations.provenance"
+KEPT = dt.timedelta(days=30)
+"""How long what went is kept, so that it can come back."""
 ORPHANS = """
 SELECT i.id FROM contacts_interaction i WHERE i.user_id = %s AND i.id = ANY(%s) AND NOT EXISTS (
     SELECT 1 FROM integrations_provenance v WHERE v.user_id = i.user_id AND v.interaction_id = i.id)
@@ -99,6 +103,23 @@ def revouch(batch: Batch, items: Sequence[BatchItem]) -> None:
         if item.before["interaction_id"] in found and item.before["batch_id"] in standing
     ]
     restore.reinsert(batch, Tracked(PROVENANCE, name="t.id::text"), wanted)
+
+
+def let_go(stream: SyncStream, now: dt.datetime) -> None:
+    """What went long ago is kept no longer, neither as it came nor in the log. From the bin it is fetched again."""
+    gone = RawEvent.objects.for_user(stream.user_id).filter(
+        source=stream.source,
+        remote__in=[RawEvent.Remote.TRASH, RawEvent.Remote.DELETED],
+        remote_at__lt=now - KEPT,
+    )
+    raws = list(gone.exclude(payload=None).values_list("pk", flat=True))
+    items = BatchItem.objects.for_user(stream.user_id).filter(after__isnull=True)
+    vouched = list(items.filter(object_type=PROVENANCE, before__raw_event_id__in=[str(pk) for pk in raws]))
+    letters = [item.before["interaction_id"] for item in vouched if item.before["interaction_id"]]
+    parts = items.filter(object_type="contacts.participant", before__interaction_id__in=letters)
+    logged = {item.object_id for item in vouched} | {UUID(pk) for pk in letters}
+    forget_changes(logged | set(parts.values_list("object_id", flat=True)), [])
+    gone.filter(pk__in=raws).update(payload=None)
 
 
 def vouch_again(batch: Batch, memory: dict[str, Any]) -> None:

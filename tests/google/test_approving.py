@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
 from contacts.models import Interaction
 from integrations import preferences
@@ -17,7 +19,7 @@ from integrations.preferences import Preferences
 from integrations.streams.previewing import start_preview
 from jobs.batches import cancel
 from jobs.foreground import reload
-from jobs.models import Batch, PlanItem
+from jobs.models import Batch, BatchItem, PlanItem
 from jobs.restore import state_hash
 from omnicrm.acting import acting_as
 from omnicrm.models import User
@@ -176,6 +178,28 @@ def test_thrown_away_and_back_leaves_no_trace(at: fakes.Google, stream: SyncStre
         assert state_hash(alice.pk) == before
     take_back(batch)
     assert subjects(alice) == []
+
+
+def test_what_went_long_ago_is_let_go(at: fakes.Google, stream: SyncStream, alice: User) -> None:
+    old, lately = deliver(at, "old"), deliver(at, "lately", after=1)
+    bring(stream)
+    for id in (old, lately):
+        at.account(ADA).trash(id)
+    follow(stream)
+    long_ago, yesterday = timezone.now() - timedelta(days=31), timezone.now() - timedelta(days=1)
+    with acting_as(alice.pk):
+        rows = RawEvent.objects.for_user(alice)
+        rows.filter(external_id=old).update(remote_at=long_ago)
+        SyncStream.objects.for_user(alice).update(last_ok_at=yesterday)
+    follow(stream)
+    with acting_as(alice.pk):
+        kept = dict(rows.values_list("external_id", "payload"))
+        assert (kept[old], kept[lately] is None) == (None, False)
+        logged = [item.before.get("subject") for item in BatchItem.objects.for_user(alice)]
+    assert ("old" in logged, "lately" in logged) == (False, True)
+    at.account(ADA).untrash(old)
+    follow(stream)
+    assert subjects(alice) == ["old"], "It is fetched again."
 
 
 def archive(path: Path, at: fakes.Google) -> Path:
