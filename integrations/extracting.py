@@ -21,6 +21,7 @@ from contacts.shared_addresses import is_group, is_relay, is_role
 from contacts.suggesting import own_addresses, propose
 from integrations.mail.bulk import is_role_address
 from integrations.models import GoogleAccount
+from integrations.origins import is_still_wanted, stream_of
 from integrations.plan import batch_of
 from integrations.preferences import Creation, Preferences
 from jobs.models import Batch, Job
@@ -42,14 +43,18 @@ ORDER BY y.value FOR NO KEY UPDATE OF y
 """
 
 
-def ask_for_people(batch: Batch, account: GoogleAccount, interactions: Sequence[UUID]) -> list[Job]:
-    """Have the people of these interactions looked for, by jobs of the batch, in the caller's transaction."""
+def ask_for_people(batch: Batch, interactions: Sequence[UUID]) -> list[Job]:
+    """Have the people of these interactions looked for, in the caller's transaction; by jobs of the batch, if it is of
+    an account. What files hold of people stands in their plans."""
+    stream = stream_of(batch)
+    if stream is None:
+        return []
     return [
         enqueue(
             "extract_contacts",
             batch.user_id,
             batch=batch,
-            account=str(account.pk),
+            account=str(stream.account_id),
             interactions=list(map(str, interactions[start : start + PAGE])),
         )
         for start in range(0, len(interactions), PAGE)
@@ -62,7 +67,8 @@ def extract_contacts(context: JobContext) -> None:
     account = GoogleAccount.objects.for_user(context.user_id).filter(pk=context.payload["account"]).first()
     if account is None:
         raise GiveUp("not_found", GONE)
-    extract(batch, Preferences.of(account), list(map(UUID, context.payload["interactions"])))
+    if is_still_wanted(batch):
+        extract(batch, Preferences.of(account), list(map(UUID, context.payload["interactions"])))
 
 
 def extract(

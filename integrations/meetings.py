@@ -18,6 +18,7 @@ from contacts.events import Whose, drafts_of, meeting, refresh_due
 from contacts.models import CalendarEvent, Participant
 from contacts.recording import record
 from contacts.when import as_time
+from integrations.extracting import ask_for_people
 from jobs.models import Batch
 from jobs.periodic import every
 from jobs.queue import Again, enqueue, handles
@@ -84,6 +85,7 @@ def add(batch: Batch, drafts: Sequence[InteractionDraft]) -> None:
     fresh = [done.interaction_id for done in record(batch, keyed) if done.created]
     if fresh:
         refresh_contacts(batch.user_id, sorted(with_whom(batch.user_id, fresh)))
+        ask_for_people(batch, fresh)
         note(batch.user_id, "interaction.added", on=batch, batch_id=batch.pk, count=len(fresh))
 
 

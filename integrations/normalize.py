@@ -15,8 +15,9 @@ from contacts.erased import Erased
 from contacts.events import Whose, record_events
 from contacts.recording import record
 from integrations import naming
+from integrations.extracting import ask_for_people
 from integrations.models import Provenance, RawEvent
-from integrations.origins import origin, stream_of
+from integrations.origins import is_still_wanted, origin, stream_of
 from integrations.plan import batch_of, me_of
 from integrations.preferences import Preferences, reduce
 from integrations.sifting import Sifted, sift
@@ -156,6 +157,7 @@ def normalize(context: JobContext) -> None:
     interaction_of = {pk: done.interaction_id for pk, done in zip(interactions, recorded, strict=True)}
     vouch(batch, interaction_of, [*events, *reading.known])
     settle(batch, reading)
+    ask_for_people(batch, list(interaction_of.values()))
     created = sum(done.created for done in recorded)
     if created:
         note(batch.user_id, "interaction.added", on=batch, batch_id=batch.pk, count=created)
@@ -169,16 +171,6 @@ def normalize_raws(batch_id: UUID, user_id: UUID, raws: Sequence[UUID | str]) ->
     """Ask for these raw events of a stream to be turned into interactions of a batch, in the caller's transaction."""
     if raws:
         enqueue("normalize", user_id, batch=batch_id, raws=[str(raw) for raw in raws])
-
-
-def is_still_wanted(batch: Batch) -> bool:
-    """A batch that a stream writes into may be taken back at any time; then nothing is added to it any more.
-
-    The lock keeps an undo from beginning before we have committed.
-    """
-    rows = Batch.objects.for_user(batch.user_id).filter(pk=batch.pk)
-    state = rows.select_for_update(no_key=True).values_list("state", flat=True).get()
-    return state not in (Batch.State.UNDOING, Batch.State.UNDONE)
 
 
 def leave_out_what_went(batch: Batch, reading: Reading) -> None:

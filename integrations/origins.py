@@ -40,3 +40,13 @@ def stream_of(batch: Batch) -> SyncStream | None:
 def stream_options(stream: SyncStream) -> dict[str, str]:
     """What the options of a batch say of the stream that it belongs to."""
     return {"source": stream.source, "reads": stream.kind, "stream": str(stream.pk)}
+
+
+def is_still_wanted(batch: Batch) -> bool:
+    """A batch that a stream writes into may be taken back at any time; then nothing is added to it any more.
+
+    The lock keeps an undo from beginning before we have committed.
+    """
+    rows = Batch.objects.for_user(batch.user_id).filter(pk=batch.pk)
+    state = rows.select_for_update(no_key=True).values_list("state", flat=True).get()
+    return state not in (Batch.State.UNDOING, Batch.State.UNDONE)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from uuid import UUID
 
 from integrations.models import SyncStream
-from integrations.normalize import is_still_wanted
+from integrations.origins import is_still_wanted
 from integrations.streams.standing import live_batch
 from jobs import batches
 from jobs.models import Batch, PlanItem

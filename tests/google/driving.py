@@ -146,11 +146,12 @@ class Driver:
         return True
 
     def read(self) -> bool:
-        """The jobs that turn raw events into interactions."""
+        """The jobs that turn raw events into interactions, and look for people in them."""
         with acting_as(self.user.pk):
             if not Job.objects.for_user(self.user).waiting().exists():
                 return False
-        job = run_one(None, "driver", user=self.user, kind="normalize")
+        kinds = ("normalize", "extract_contacts")
+        job = next(filter(None, (run_one(None, "driver", user=self.user, kind=kind) for kind in kinds)), None)
         assert job is not None
         assert job.error == "", job.error
         return True

@@ -19,6 +19,7 @@ from contacts.recording import record
 from contacts.suggesting import open_suggestions
 from integrations.accounts import learn_own_addresses
 from integrations.extracting import PAGE, ask_for_people, extract
+from integrations.origins import stream_options
 from integrations.preferences import Creation, Preferences, save
 from jobs.models import Batch, Job
 from jobs.runner import run_one
@@ -32,6 +33,7 @@ from tests.factories import (
     make_google_account,
     make_identity,
     make_own_address,
+    make_stream,
     make_suppression,
     number,
 )
@@ -240,7 +242,8 @@ def test_jobs_of_the_batch_look_at_a_page_each(alice: User, batch: Batch) -> Non
     page = mail(batch, sent("ada@example.com"), received("grace@example.com"))
     padding = [UUID(int=n) for n in range(PAGE - 1)]
     with acting_as(alice.pk):
-        jobs = ask_for_people(batch, account, [page[0], *padding, page[1]])
+        batch.options = stream_options(make_stream(alice, account=account))
+        jobs = ask_for_people(batch, [page[0], *padding, page[1]])
         assert [len(job.payload["interactions"]) for job in jobs] == [PAGE, 1]
         assert {job.batch_id for job in jobs} == {batch.pk}
         save(account, Preferences(creation=Creation.BOTH))
@@ -248,10 +251,28 @@ def test_jobs_of_the_batch_look_at_a_page_each(alice: User, batch: Batch) -> Non
     assert outcome(alice) == {"ada@example.com": "contact", "grace@example.com": "contact"}
 
 
+@pytest.mark.parametrize("state", ["undoing", "undone"])
+def test_nobody_is_made_for_a_batch_that_was_taken_back(alice: User, state: str) -> None:
+    batch = make_batch(alice, kind="google_live", state="done", options=stream_options(make_stream(alice)))
+    page = mail(batch, sent("ada@example.com"))
+    with acting_as(alice.pk):
+        ask_for_people(batch, page)
+        Batch.objects.for_user(alice).update(state=state)
+    done = run_one(None, "test", user=alice)
+    assert done is not None
+    assert (done.state, outcome(alice)) == (Job.State.SUCCEEDED, {})
+
+
+def test_people_of_files_stand_in_their_plans(alice: User, batch: Batch) -> None:
+    with acting_as(alice.pk):
+        assert ask_for_people(batch, mail(batch, sent("ada@example.com"))) == []
+
+
 def test_an_account_that_is_gone_ends_the_job(alice: User, batch: Batch) -> None:
     account = make_google_account(alice)
     with acting_as(alice.pk):
-        ask_for_people(batch, account, [UUID(int=1)])
+        batch.options = stream_options(make_stream(alice, account=account))
+        ask_for_people(batch, [UUID(int=1)])
         account.delete()
     done = run_one(None, "test", user=alice)
     assert done is not None
