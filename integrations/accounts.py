@@ -109,19 +109,9 @@ def learn_own_addresses(account: GoogleAccount) -> None:
     OwnAddress.unscoped.bulk_create(rows, ignore_conflicts=True)
 
 
-def grant_of(account: GoogleAccount) -> Grant:
-    """Its keys; empty ones where it has none."""
-    return Grant(
-        bytes(account.access_token or b"").decode(),
-        account.access_expires_at or account.created_at,
-        bytes(account.refresh_token or b"").decode(),
-        frozenset(account.scopes),
-    )
-
-
 def revoke(account: GoogleAccount) -> bool:
     """Gives its keys back to Google, outside transactions. False where Google did not take them."""
-    grant = grant_of(account)
+    grant = account.grant
     if not grant.refresh_token:
         return True
     try:

@@ -137,7 +137,7 @@ def connected(request: AuthedRequest, attempt: dict[str, Any], code: str) -> str
     with acting_as(request.user.pk):
         mine = GoogleAccount.objects.for_user(request.user)
         again = owned_or_404(mine, pk=attempt["account"]) if attempt["account"] else None
-        kept = accounts.grant_of(again).refresh_token if again else ""
+        kept = again.grant.refresh_token if again else ""
     grant, person = keys(code, attempt["verifier"], kept)
     aliases = accounts.aliases_of(grant)
     with acting_as(request.user.pk):

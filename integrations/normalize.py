@@ -14,7 +14,7 @@ from contacts.drafts import EventDraft, InteractionDraft
 from contacts.erased import Erased
 from contacts.events import Whose, record_events
 from contacts.recording import record
-from integrations import naming
+from integrations import naming, outbox
 from integrations.extracting import ask_for_people
 from integrations.models import Provenance, RawEvent
 from integrations.origins import is_still_wanted, origin, stream_of
@@ -158,6 +158,9 @@ def normalize(context: JobContext) -> None:
     vouch(batch, interaction_of, [*events, *reading.known])
     settle(batch, reading)
     ask_for_people(batch, list(interaction_of.values()))
+    outbox.confirm_seen(
+        batch.user_id, {draft.source_key for draft in interactions.values() if draft.direction == "sent"}
+    )
     created = sum(done.created for done in recorded)
     if created:
         note(batch.user_id, "interaction.added", on=batch, batch_id=batch.pk, count=created)

@@ -23,6 +23,7 @@ from integrations.google.client import Google
 from integrations.google.errors import REFUSED, SLOWER, STOPS, Failed, Failure, Kind, pause
 from integrations.mail.ids import normal_id
 from integrations.models import OutboxMessage
+from integrations.quota import Lane
 from integrations.streams.opening import Account
 from jobs.queue import GONE, Again, GiveUp, RetryLater, handles
 from jobs.runner import JobContext
@@ -53,7 +54,7 @@ def speak(context: JobContext) -> Heard | None:
         raise RetryLater(wait, "Google asked for a pause; nothing has been sent yet.")
     with acting_as(context.user_id):
         letter = letter_of(context)
-        account = Account.of(letter.account)
+        account = Account.of(letter.account, Lane.DELTA)
     if letter.state != State.ATTEMPTING:
         return None
     with account.opened() as google:

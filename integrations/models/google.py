@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from uuid_utils.compat import uuid7
 
+from integrations.google.oauth import Grant
 from jobs.models import Batch
 from omnicrm.owned import OwnedManager, OwnedModel
 from omnicrm.rowsecurity import RowSecurity, SameOwner, owner_key
@@ -55,6 +56,16 @@ class GoogleAccount(OwnedModel):
 
     def __str__(self) -> str:
         return self.email
+
+    @property
+    def grant(self) -> Grant:
+        """Its keys; empty ones where it has none."""
+        return Grant(
+            bytes(self.access_token or b"").decode(),
+            self.access_expires_at or self.created_at,
+            bytes(self.refresh_token or b"").decode(),
+            frozenset(self.scopes),
+        )
 
     @property
     def is_connected(self) -> bool:

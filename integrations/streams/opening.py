@@ -16,8 +16,6 @@ from integrations.models import GoogleAccount
 from integrations.quota import Gate, Lane
 from omnicrm.acting import acting_as
 
-LONG_AGO = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-
 
 @dataclass(frozen=True)
 class Account:
@@ -27,20 +25,12 @@ class Account:
     id: UUID
     grant: Grant
     granted_at: dt.datetime | None
-    gate: Gate | None
+    gate: Gate
 
     @classmethod
-    def of(cls, account: GoogleAccount, lane: Lane | None = None) -> Account:
-        """`lane`: why it is asked; its calls then take from the quota of that account."""
-        grant = Grant(
-            text(account.access_token),
-            account.access_expires_at or LONG_AGO,
-            text(account.refresh_token),
-            frozenset(account.scopes),
-        )
-        return cls(
-            account.user_id, account.pk, grant, account.granted_at, Gate(account, lane) if lane else None
-        )
+    def of(cls, account: GoogleAccount, lane: Lane) -> Account:
+        """`lane`: why it is asked. Its calls take from the quota of that account."""
+        return cls(account.user_id, account.pk, account.grant, account.granted_at, Gate(account, lane))
 
     @contextmanager
     def opened(self) -> Iterator[Google]:
@@ -63,7 +53,3 @@ class Account:
             account.access_token, account.access_expires_at = grant.access_token.encode(), grant.expires_at
             account.refresh_token = grant.refresh_token.encode()
             account.save(update_fields=["access_token", "access_expires_at", "refresh_token", "updated_at"])
-
-
-def text(sealed: bytes | memoryview | None) -> str:
-    return bytes(sealed or b"").decode()

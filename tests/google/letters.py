@@ -13,7 +13,7 @@ from django.utils import timezone
 from contacts.models import Contact
 from integrations import outbox
 from integrations.google import oauth
-from integrations.models import GoogleAccount, OutboxMessage
+from integrations.models import GoogleAccount, OutboxMessage, QuotaBucket
 from jobs.models import Job
 from jobs.runner import run_one
 from omnicrm.acting import acting_as
@@ -68,6 +68,7 @@ class Desk:
         with acting_as(self.user.pk):
             OutboxMessage.objects.for_user(self.user).exclude(send_at=None).update(send_at=past)
             Job.objects.for_user(self.user).filter(state="queued").update(run_at=past)
+            QuotaBucket.objects.all().delete()  # and a pause that Google wanted is over
 
     def work(self) -> list[Job]:
         """Run what is due, to the end."""

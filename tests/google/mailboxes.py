@@ -12,7 +12,6 @@ import requests
 from django.utils import timezone
 
 from contacts.models import Interaction
-from integrations.accounts import grant_of
 from integrations.approval import approve
 from integrations.google import oauth
 from integrations.google.client import Google
@@ -52,7 +51,7 @@ class InProcess(Transport):
 
 def in_process(at: fakes.Google, account: GoogleAccount) -> Google:
     """What asks the stand-in in this process, with nothing before it."""
-    google = Google(grant_of(account))
+    google = Google(account.grant)
     google.transport = InProcess(google.token, google.renew)
     google.transport.at = at
     return google

@@ -98,7 +98,7 @@ def test_keys_are_sealed_where_they_are_kept(
 ) -> None:
     connect(client, google)
     (account,) = of(alice)
-    grant = accounts.grant_of(account)
+    grant = account.grant
     assert (bool(grant.access_token), bool(grant.refresh_token)) == (True, True)
     with acting_as(alice.pk), connection.cursor() as cursor:
         cursor.execute("SELECT * FROM integrations_googleaccount")
@@ -236,12 +236,12 @@ def test_connecting_again_cures_and_goes_on(
             health: make_stream(alice, account=account, phase="live", health=health, cursor="7")
             for health in ("reauth", "no_scope", "paused")
         }
-    old = accounts.grant_of(account)
+    old = account.grant
     answer = connect(client, google, ADA, f"/connections/{account.pk}/again/")
     assert told(answer) == ["ada@example.com is connected."]
     (again,) = of(alice)
     assert (again.pk, again.health, again.health_reason) == (account.pk, "ok", "")
-    assert accounts.grant_of(again).access_token != old.access_token
+    assert again.grant.access_token != old.access_token
     with acting_as(alice.pk):
         rows = {health: SyncStream.objects.for_user(alice).get(pk=one.pk) for health, one in made.items()}
     assert {
@@ -273,7 +273,7 @@ def test_writing_is_asked_for_apart(alice: User, client: Client, google: Google,
     assert oauth.COMPOSE not in way_out(client, f"/connections/{account.pk}/again/")
     connect(client, google, ADA, f"/connections/{account.pk}/writing/")
     (account,) = of(alice)
-    assert accounts.grant_of(account).writes_mail is True
+    assert account.grant.writes_mail is True
 
 
 def test_an_account_of_somebody_else(
