@@ -85,6 +85,7 @@ WHAT = {
             "interaction.removed": "What is gone at Google was removed",
             "sync.began": "Following a mailbox or calendar began",
             "sync.parked": "A message that cannot be read was put aside",
+            "sync.reconciled": "What is here was compared with Google, id by id",
             "sync.paused": "Following a Google account was paused",
             "sync.stopped": "Following a Google account stopped, and needs you",
         },

@@ -85,6 +85,23 @@ def list_events(google: Google, calendar: str, *, sync_token: str = "", page: st
     return google.call("events.list", asked, read_events)
 
 
+def list_updated(google: Google, calendar: str, since: dt.datetime, *, page: str = "") -> EventPage:
+    """One page of what was changed, made or cancelled since then. It has no token that could be followed."""
+    asked = (
+        google.service("calendar")
+        .events()
+        .list(
+            calendarId=calendar,
+            maxResults=EVENTS,
+            singleEvents=False,
+            showDeleted=True,
+            updatedMin=since.isoformat(),
+            pageToken=page or None,
+        )
+    )
+    return google.call("events.list", asked, read_events)
+
+
 def get_event(google: Google, calendar: str, id: str) -> dict[str, Any]:
     asked = google.service("calendar").events().get(calendarId=calendar, eventId=id)
     return google.call("events.get", asked, read_event)

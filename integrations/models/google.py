@@ -124,6 +124,9 @@ class SyncStream(OwnedModel):
     missing = models.PositiveIntegerField(
         null=True, help_text="Ids of the last week at Google, neither held nor left out for a reason."
     )
+    tally = models.JSONField(
+        default=dict, help_text="What became of the ids of the last week, in numbers, as of `reconciled_at`."
+    )
 
     objects = OwnedManager["SyncStream"]()
 

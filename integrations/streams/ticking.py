@@ -7,6 +7,7 @@ top of that, so that an answer is only ever applied to what it was asked for.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
+from integrations.google.client import Google
 from integrations.google.errors import Failed, Failure
 from integrations.models import SyncStream
 from integrations.quota import Wait
@@ -52,9 +54,14 @@ def listen(context: JobContext) -> Heard:
     if step is None:
         return Heard(None)
     context.check()
+    return hear(stream, step, steps.follower_of(stream).ask)
+
+
+def hear(stream: SyncStream, step: Step, ask: Callable[[Step, Google], Any]) -> Heard:
+    """What comes of asking, outside any transaction."""
     try:
         with Account.of(stream.account, step.lane).opened() as google:
-            return Heard(step, steps.follower_of(stream).ask(step, google))
+            return Heard(step, ask(step, google))
     except Failed as failed:
         return Heard(step, failure=failed.failure)
     except Wait as wait:

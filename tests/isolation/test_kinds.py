@@ -37,6 +37,7 @@ KINDS: dict[str, Asked] = {
     "google_preview": lambda rows: {"batch": rows[Batch]},
     "normalize": lambda rows: {"batch": rows[Batch], "first": 0, "last": 1_000_000_000},
     "plan_import": lambda rows: {"batch": rows[Batch]},
+    "reconcile": lambda rows: {"stream_id": str(rows[SyncStream].pk)},
     "send_outbox": lambda rows: {"letter": str(rows[OutboxMessage].pk), "approval": 1},
     "reduce_kept": lambda rows: {"account": str(rows[GoogleAccount].pk)},
     "undo": lambda rows: {"batch_id": str(rows[Batch].pk)},
