@@ -13,8 +13,10 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from integrations import accounts, quota
+from integrations.cards import cards_of
 from integrations.google import oauth
 from integrations.google.errors import Garbled, TokenRefused, classify
 from integrations.google.oauth import Grant, NoRefreshToken, Person
@@ -22,7 +24,7 @@ from integrations.models import GoogleAccount
 from integrations.plan import Refused
 from integrations.streams.previewing import start_preview
 from omnicrm.acting import acting_as, as_role, own_units
-from omnicrm.http import AuthedRequest, clean_text
+from omnicrm.http import AuthedRequest, clean_text, wants_fragment
 from omnicrm.owned import owned_or_404
 from omnicrm.ratelimits import limited
 from omnicrm.reauthentication import sensitive
@@ -45,10 +47,15 @@ NOT_REVOKED = "Google did not answer, so remove OmniCRM under myaccount.google.c
 
 
 @require_safe
+@vary_on_headers("HX-Request")
+@limited("poll")
 def connections(request: AuthedRequest) -> HttpResponse:
-    rows = GoogleAccount.objects.for_user(request.user).order_by("created_at")
-    context = {"accounts": list(rows), "is_configured": oauth.is_configured()}
-    return render(request, "connections/list.html", context)
+    """The accounts and how each stands. The page asks for its cards again: soon while something moves, else now and then."""
+    cards = cards_of(request.user)
+    context = {"cards": cards, "is_configured": oauth.is_configured()}
+    context["is_moving"] = any(card.is_moving for card in cards)
+    name = "connections/list.html#cards" if wants_fragment(request) else "connections/list.html"
+    return render(request, name, context)
 
 
 @require_safe

@@ -4,7 +4,16 @@ purge, bring_in."""
 
 from integrations import extracting, forgetting, importing, meetings, normalize, planning, reducing, sending
 from integrations.archive import jobs as archives
-from integrations.streams import approving, calendar, calendar_list, calendar_plan, gmail, previewing, reconciling, ticking
+from integrations.streams import (
+    approving,
+    calendar,
+    calendar_list,
+    calendar_plan,
+    gmail,
+    previewing,
+    reconciling,
+    ticking,
+)
 
 __all__ = [
     "approving", "archives", "calendar", "calendar_list", "calendar_plan", "extracting", "forgetting", "gmail",

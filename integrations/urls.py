@@ -3,6 +3,7 @@
 from django.urls import path
 
 from integrations import (
+    account_views,
     batch_views,
     connecting_views,
     erase_views,
@@ -66,6 +67,12 @@ connection_patterns = [
     path("google/callback/", connecting_views.callback, name="callback"),
     path("setup/", connecting_views.setup, name="setup"),
     path("<uuid:pk>/again/", connecting_views.connect_again, name="again"),
+    path("<uuid:pk>/sync/", account_views.sync, name="sync"),
+    path("<uuid:pk>/compare/", account_views.compare, name="compare"),
+    path("<uuid:pk>/pause/", account_views.pause, name="pause"),
+    path("<uuid:pk>/resume/", account_views.resume, name="resume"),
+    path("<uuid:pk>/try-again/", account_views.try_again, name="try_again"),
+    path("<uuid:pk>/history/", account_views.history, name="history"),
     path("<uuid:pk>/plan/", connecting_views.plan_mail, name="plan"),
     path("<uuid:pk>/writing/", connecting_views.allow_writing, name="writing"),
     path("threads/<uuid:pk>/", keeping_views.thread, name="thread"),

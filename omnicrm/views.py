@@ -19,6 +19,7 @@ from contacts.appointments import coming_up
 from contacts.listing import ordering
 from contacts.models import Contact, Interaction, Task
 from contacts.suggesting import open_suggestions
+from integrations.cards import cards_of
 from integrations.forms import ImportForm
 from jobs.models import Batch
 from omnicrm.keys import WrongKeys, refuse_wrong_keys
@@ -59,6 +60,7 @@ def today_context(user: User) -> dict[str, Any]:
         "tasks": list(open_tasks.in_order().select_related("contact")[:SHOWN]),
         "recent": list(people.exclude(last_interaction_at=None).order_by(*NEWEST_FIRST)[:SHOWN]),
         "newest": list(people.order_by("-created_at")[:SHOWN]),
+        "alerts": [card for card in cards_of(user) if card.alert],
         "meetings": coming_up(user, limit=MEETINGS, days=WEEK),
         "today": timezone.localdate(),
         "counted": COUNTED,

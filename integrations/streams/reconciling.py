@@ -167,10 +167,11 @@ def reconcile_streams() -> int:
 
 
 def due_streams(now: dt.datetime) -> list[SyncStream]:
-    """At once where there has been none, soon where something was missing, else once a day."""
+    """At once where there has been none, soon where something was missing or had not come, else once a day."""
     with as_role("dispatch"):
         rows = SyncStream.unscoped.filter(kind__in=list(TRUTHS), phase=LIVE).exclude(health__in=STOPPED)
         rows = rows.filter(Q(not_before=None) | Q(not_before__lte=now))
         is_late = Q(reconciled_at=None) | Q(reconciled_at__lte=now - DAILY)
-        rows = rows.filter(is_late | Q(missing__gt=0, reconciled_at__lte=now - SOON))
+        is_open = Q(missing__gt=0) | Q(tally__waiting__gt=0)
+        rows = rows.filter(is_late | is_open & Q(reconciled_at__lte=now - SOON))
         return list(rows.order_by(F("reconciled_at").asc(nulls_first=True))[:1000])

@@ -26,6 +26,7 @@ from tests.factories import (
     make_note,
     make_participant,
     make_plan_item,
+    make_stream,
     make_suggestion,
     make_task,
 )
@@ -39,7 +40,8 @@ QUERIES = {
     "/contacts/ada/?kind=email": 17,
     "/suggestions/": 10,
     "/suggestions/?q=example&with=mail&sort=last": 10,
-    "/": 20,
+    "/": 26,
+    "/connections/": 12,
     "/batches/{batch}/": 7,
     "/calendar/": 12,
     "/calendar/?show=month&known=1": 12,
@@ -71,6 +73,7 @@ def test_as_many_queries_as_ever(client: Client, alice: User, path: str) -> None
             event = make_calendar_event(alice, starts_at=tomorrow, ends_at=tomorrow, **fields)
             make_event_attendee(alice, event=event, identity=address)
         make_plan_item(alice, batch=batch)
+        make_stream(alice, phase="live")
         make_batch_item(alice, batch=batch)
         stranger = make_identity(alice)
         make_participant(alice, interaction=interaction, identity=stranger)
