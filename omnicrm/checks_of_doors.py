@@ -57,6 +57,7 @@ GOOGLE_PLACES = (
     "GOOGLE_TOKEN_URI",
     "GOOGLE_REVOKE_URI",
     "GOOGLE_USERINFO_URI",
+    "GOOGLE_CERTS_URI",
 )
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 

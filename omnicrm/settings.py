@@ -267,6 +267,7 @@ GOOGLE_AUTH_URI = env.place("GOOGLE_AUTH_URI", "https://accounts.google.com/o/oa
 GOOGLE_TOKEN_URI = env.place("GOOGLE_TOKEN_URI", "https://oauth2.googleapis.com/token")
 GOOGLE_REVOKE_URI = env.place("GOOGLE_REVOKE_URI", "https://oauth2.googleapis.com/revoke")
 GOOGLE_USERINFO_URI = env.place("GOOGLE_USERINFO_URI", "https://openidconnect.googleapis.com/v1/userinfo")
+GOOGLE_CERTS_URI = env.place("GOOGLE_CERTS_URI", "https://www.googleapis.com/oauth2/v3/certs")
 GOOGLE_USER_UNITS = env.number("GOOGLE_USER_UNITS", 6_000, least=1)  # of Gmail, in a minute
 GOOGLE_PROJECT_UNITS = env.number("GOOGLE_PROJECT_UNITS", 1_200_000, least=1)
 GOOGLE_CALENDAR_USER_REQUESTS = env.number("GOOGLE_CALENDAR_USER_REQUESTS", 600, least=1)  # in a minute

@@ -136,6 +136,11 @@ def test_nothing_is_wrong_with_sound_settings(sound: Any) -> None:
         ),
         ({"GOOGLE_CLIENT_ID": "id"}, "omnicrm.E022", "Set both to what the Google Cloud console shows"),
         ({"GOOGLE_CLIENT_SECRET": "s"}, "omnicrm.E022", "Set both to what the Google Cloud console shows"),
+        (
+            {"GOOGLE_CERTS_URI": "http://google.example/certs"},
+            "omnicrm.E021",
+            "Set GOOGLE_CERTS_URI=https://google.example/certs",
+        ),
         ({"SIGNUP": "open"}, "omnicrm.E017", "Set EMAIL_HOST to a mail server, or SIGNUP=first."),
         ({"SESSION_COOKIE_SECURE": False}, "omnicrm.E018", "Remove SECURE, or set it to 1."),
         ({"ALLOWED_HOSTS": ["*"]}, "omnicrm.W005", "Set ALLOWED_HOSTS=crm.example.org"),

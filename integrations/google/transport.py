@@ -24,6 +24,7 @@ PLACES = (
     "GOOGLE_TOKEN_URI",
     "GOOGLE_REVOKE_URI",
     "GOOGLE_USERINFO_URI",
+    "GOOGLE_CERTS_URI",
 )
 TOKENS = Patience(seconds=SILENCE, silence=SILENCE)
 CALLS = Patience(seconds=LONGEST, silence=SILENCE, largest=LARGEST)

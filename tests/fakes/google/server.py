@@ -37,6 +37,7 @@ class Server(ThreadingHTTPServer):
             "GOOGLE_TOKEN_URI": f"{self.root}/token",
             "GOOGLE_REVOKE_URI": f"{self.root}/revoke",
             "GOOGLE_USERINFO_URI": f"{self.root}/userinfo",
+            "GOOGLE_CERTS_URI": f"{self.root}/oauth2/v3/certs",
             "GOOGLE_CLIENT_ID": self.google.oauth.client_id,
             "GOOGLE_CLIENT_SECRET": self.google.oauth.client_secret,
         }
