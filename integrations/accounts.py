@@ -17,6 +17,7 @@ from integrations.google.client import Google
 from integrations.google.errors import Failed, TokenRefused
 from integrations.google.oauth import Grant, Person
 from integrations.models import GoogleAccount, Provenance, RawEvent, SyncStream
+from integrations.streams import watching
 from integrations.streams.calendar_list import begin_calendar_list
 from integrations.streams.health import cured
 from jobs.models import Batch, Job
@@ -128,6 +129,7 @@ def disconnect(account: GoogleAccount, *, keep: bool) -> None:
         setattr(account, name, None)
     account.health, account.health_reason = GoogleAccount.Health.DISCONNECTED, ""
     account.save(update_fields=[*KEYS, "health", "health_reason", "updated_at"])
+    watching.forget_all(account)
     streams = SyncStream.objects.for_user(account.user_id).filter(account=account)
     streams.update(next_sync_at=None, updated_at=timezone.now())
     streams.exclude(health=SyncStream.Health.PAUSED).update(health=SyncStream.Health.REAUTH)

@@ -22,6 +22,7 @@ from integrations.google.errors import Garbled, TokenRefused, classify
 from integrations.google.oauth import Grant, NoRefreshToken, Person
 from integrations.models import GoogleAccount
 from integrations.plan import Refused
+from integrations.streams import watching
 from integrations.streams.previewing import start_preview
 from omnicrm.acting import acting_as, as_role, own_units
 from omnicrm.http import AuthedRequest, clean_text, wants_fragment
@@ -188,6 +189,7 @@ def disconnect(request: AuthedRequest, pk: UUID) -> HttpResponse:
         if request.method != "POST" or request.POST.get("what") not in ("keep", "remove"):
             context = {"account": account, "brought": accounts.brought(account)}
             return render(request, "connections/disconnect.html", context)
+    watching.end_all(account)
     is_given_back = accounts.revoke(account)
     keep = request.POST["what"] == "keep"
     with acting_as(request.user.pk):

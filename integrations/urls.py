@@ -12,6 +12,7 @@ from integrations import (
     letters,
     own_data_views,
     preference_views,
+    push_views,
     views,
     writing_views,
 )
@@ -79,4 +80,9 @@ connection_patterns = [
     path("<uuid:pk>/reduce/", keeping_views.reduce, name="reduce"),
     path("<uuid:pk>/preferences/", preference_views.preferences, name="preferences"),
     path("<uuid:pk>/disconnect/", connecting_views.disconnect, name="disconnect"),
+]
+
+push_patterns = [
+    path("gmail/", push_views.gmail, name="gmail"),
+    path("calendar/", push_views.calendar, name="calendar"),
 ]

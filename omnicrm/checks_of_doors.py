@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -76,6 +77,28 @@ def google(**_: Any) -> list[CheckMessage]:
         words = "One of GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET is set, and the other is not."
         hint = "Set both to what the Google Cloud console shows for the OAuth client, or neither."
         found.append(Error(words, hint=hint, id="omnicrm.E022"))
+    return [*found, *pushes()]
+
+
+TOPIC = re.compile(r"projects/[^/\s]+/topics/[^/\s]+")
+
+
+def pushes() -> list[CheckMessage]:
+    """Whose word it is that something has changed must be said; and Google tells of calendars over https alone."""
+    found: list[CheckMessage] = []
+    if settings.GOOGLE_PUBSUB_TOPIC and not TOPIC.fullmatch(settings.GOOGLE_PUBSUB_TOPIC):
+        words = f"GOOGLE_PUBSUB_TOPIC is {settings.GOOGLE_PUBSUB_TOPIC}, which names no topic."
+        hint = "Set GOOGLE_PUBSUB_TOPIC=projects/…/topics/…, as the Google Cloud console shows it, or leave it out."
+        found.append(Error(words, hint=hint, id="omnicrm.E023"))
+    if bool(settings.GOOGLE_PUBSUB_TOPIC) != bool(settings.GOOGLE_PUSH_ACCOUNT):
+        words = "One of GOOGLE_PUBSUB_TOPIC and GOOGLE_PUSH_ACCOUNT is set, and the other is not."
+        hint = "Set GOOGLE_PUSH_ACCOUNT to the service account of the push subscription, or leave out both."
+        found.append(Error(words, hint=hint, id="omnicrm.E024"))
+    place = urlsplit(settings.SITE_URL)
+    if settings.GOOGLE_CALENDAR_PUSH and place.scheme == "http" and place.hostname not in LOOPBACK:
+        words = f"GOOGLE_CALENDAR_PUSH is on, and Google sends nothing to {settings.SITE_URL}."
+        hint = f"Set SITE_URL={place._replace(scheme='https').geturl()}, or GOOGLE_CALENDAR_PUSH=0."
+        found.append(Error(words, hint=hint, id="omnicrm.E025"))
     return found
 
 

@@ -202,6 +202,7 @@ RATE_LIMITS = {
     "import": env.text("RATE_LIMIT_IMPORT", "20/minute"),
     "export": env.text("RATE_LIMIT_EXPORT", "10/minute"),
     "letter": env.text("RATE_LIMIT_LETTER", "20/minute"),
+    "push": env.text("RATE_LIMIT_PUSH", "1200/minute"),  # Google's machines, for everybody
 }  # how often one address, and one session, may ask for each page
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -267,7 +268,12 @@ GOOGLE_AUTH_URI = env.place("GOOGLE_AUTH_URI", "https://accounts.google.com/o/oa
 GOOGLE_TOKEN_URI = env.place("GOOGLE_TOKEN_URI", "https://oauth2.googleapis.com/token")
 GOOGLE_REVOKE_URI = env.place("GOOGLE_REVOKE_URI", "https://oauth2.googleapis.com/revoke")
 GOOGLE_USERINFO_URI = env.place("GOOGLE_USERINFO_URI", "https://openidconnect.googleapis.com/v1/userinfo")
+# Being told of changes by Google, besides looking for them; off unless named.
 GOOGLE_CERTS_URI = env.place("GOOGLE_CERTS_URI", "https://www.googleapis.com/oauth2/v3/certs")
+GOOGLE_PUBSUB_TOPIC = env.text("GOOGLE_PUBSUB_TOPIC")
+GOOGLE_PUSH_ACCOUNT = env.text("GOOGLE_PUSH_ACCOUNT").lower()
+GOOGLE_PUSH_AUDIENCE = env.text("GOOGLE_PUSH_AUDIENCE", f"{SITE_URL.rstrip('/')}/push/gmail/")
+GOOGLE_CALENDAR_PUSH = env.flag("GOOGLE_CALENDAR_PUSH")
 GOOGLE_USER_UNITS = env.number("GOOGLE_USER_UNITS", 6_000, least=1)  # of Gmail, in a minute
 GOOGLE_PROJECT_UNITS = env.number("GOOGLE_PROJECT_UNITS", 1_200_000, least=1)
 GOOGLE_CALENDAR_USER_REQUESTS = env.number("GOOGLE_CALENDAR_USER_REQUESTS", 600, least=1)  # in a minute

@@ -11,6 +11,7 @@ from integrations.urls import (
     connection_patterns,
     erase_patterns,
     letter_patterns,
+    push_patterns,
     settings_patterns,
     write_patterns,
 )
@@ -30,6 +31,7 @@ urlpatterns = [
     path("suggestions/", include((suggestion_patterns, "suggestions"))),
     path("import/", include("integrations.urls")),
     path("connections/", include((connection_patterns, "connections"))),
+    path("push/", include((push_patterns, "push"))),
     path("batches/", include((batch_patterns, "batches"))),
     path("jobs/", include("jobs.urls")),
     path("settings/", include((settings_patterns, "settings"))),

@@ -141,6 +141,13 @@ def test_nothing_is_wrong_with_sound_settings(sound: Any) -> None:
             "omnicrm.E021",
             "Set GOOGLE_CERTS_URI=https://google.example/certs",
         ),
+        (
+            {"GOOGLE_PUBSUB_TOPIC": "gmail", "GOOGLE_PUSH_ACCOUNT": "push@ours.example"},
+            "omnicrm.E023",
+            "Set GOOGLE_PUBSUB_TOPIC=projects/…/topics/…",
+        ),
+        ({"GOOGLE_PUBSUB_TOPIC": "projects/a/topics/b"}, "omnicrm.E024", "Set GOOGLE_PUSH_ACCOUNT to the"),
+        ({"GOOGLE_PUSH_ACCOUNT": "push@ours.example"}, "omnicrm.E024", "Set GOOGLE_PUSH_ACCOUNT to the"),
         ({"SIGNUP": "open"}, "omnicrm.E017", "Set EMAIL_HOST to a mail server, or SIGNUP=first."),
         ({"SESSION_COOKIE_SECURE": False}, "omnicrm.E018", "Remove SECURE, or set it to 1."),
         ({"ALLOWED_HOSTS": ["*"]}, "omnicrm.W005", "Set ALLOWED_HOSTS=crm.example.org"),

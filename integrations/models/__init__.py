@@ -2,6 +2,7 @@
 
 from integrations.models.google import GoogleAccount, QuotaBucket, SyncStream, SyncWork
 from integrations.models.outbox import OutboxMessage
+from integrations.models.push import PushAddress
 from integrations.models.sources import Export, Provenance, RawEvent, SourceFile
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "GoogleAccount",
     "OutboxMessage",
     "Provenance",
+    "PushAddress",
     "QuotaBucket",
     "RawEvent",
     "SourceFile",

@@ -120,6 +120,10 @@ class SyncStream(OwnedModel):
     last_ok_at = models.DateTimeField(null=True)
     last_progress_at = models.DateTimeField(null=True)
     next_sync_at = models.DateTimeField(null=True)
+    watch_expires_at = models.DateTimeField(null=True, help_text="Until then Google tells of changes.")
+    watch_again_at = models.DateTimeField(null=True, help_text="Before that moment it is not asked to.")
+    watch_channel = models.CharField(max_length=64, blank=True)
+    watch_resource = models.TextField(blank=True)
     reconciled_at = models.DateTimeField(null=True)
     missing = models.PositiveIntegerField(
         null=True, help_text="Ids of the last week at Google, neither held nor left out for a reason."

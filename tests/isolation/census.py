@@ -24,6 +24,7 @@ GLOBAL = {
     "omnicrm.Erasure": "That an account was erased, by a number that leads nowhere; there is no user to own it.",
     "omnicrm.IndexKey": "The sealed secret behind the blind indexes of the installation; holds no data.",
     "integrations.QuotaBucket": "How much may be asked of Google, by numbers that name nobody; holds no data.",
+    "integrations.PushAddress": "Looked up by what Google names before a user is known; holds blind indexes and ids alone.",
     "jobs.PeriodicRun": "A slot of a schedule of the whole installation; holds no data.",
     "account.EmailAddress": "The addresses people log in with, looked up before anybody is signed in.",
     "account.EmailConfirmation": "Holds a key that is redeemed before anybody is signed in.",
@@ -53,6 +54,8 @@ PUBLIC = {
     "admin:login": "Leads to where everybody signs in.",
     "livez": "Asked by machines; says that the process answers.",
     "readyz": "Asked by machines; says that the database answers.",
+    "push:gmail": "Told by Google of a change, with its signature; makes one stream look now, and answers nothing.",
+    "push:calendar": "Told by Google of a change, with the token of the channel; the same.",
     "account_login": "How one signs in.",
     "mfa_authenticate": "A step of signing in.",
     "mfa_login_webauthn": "How one signs in with a passkey.",
@@ -72,3 +75,9 @@ PUBLIC = {
     "account_reset_password_from_key_done": "A step of resetting a password.",
 }
 """Addresses that answer somebody who has not signed in, and why. None shows rows of a user."""
+
+WITHOUT_A_FORM = {
+    "push:gmail": "Google's signature, made for our service account, stands for it.",
+    "push:calendar": "The token of the channel stands for it.",
+}
+"""Addresses that take what no form of ours sent, and what stands for the token of a form."""

@@ -38,6 +38,7 @@ KINDS: dict[str, Asked] = {
     "normalize": lambda rows: {"batch": rows[Batch], "first": 0, "last": 1_000_000_000},
     "plan_import": lambda rows: {"batch": rows[Batch]},
     "reconcile": lambda rows: {"stream_id": str(rows[SyncStream].pk)},
+    "renew_watch": lambda rows: {"stream_id": str(rows[SyncStream].pk)},
     "send_outbox": lambda rows: {"letter": str(rows[OutboxMessage].pk), "approval": 1},
     "reduce_kept": lambda rows: {"account": str(rows[GoogleAccount].pk)},
     "undo": lambda rows: {"batch_id": str(rows[Batch].pk)},

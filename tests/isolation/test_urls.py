@@ -11,7 +11,7 @@ from django.http import HttpResponse
 
 from omnicrm.rowsecurity import RowSecurity
 from tests.factories import FACTORIES, make_operator
-from tests.isolation.census import OWNED, PUBLIC
+from tests.isolation.census import OWNED, PUBLIC, WITHOUT_A_FORM
 from tests.isolation.planting import digest, digest_of_everything
 from tests.isolation.site import Address, addresses
 from tests.isolation.visiting import METHODS, SAFE, Visitor, Way, attempt, leaks, tempting, visitor
@@ -75,8 +75,9 @@ def every_way(site: Iterable[Address]) -> list[tuple[Address, str, Way]]:
 
 OF_A_FACTOR = {"mfa_deactivate_totp", "mfa_view_recovery_codes", "mfa_download_recovery_codes"}
 OF_A_FACTOR |= {"openid_connect_login", "openid_connect_callback", "settings:download", "connections:setup"}
-"""Not there for somebody who has no second factor yet, where no provider is named, once its file is gone, or for whoever
-does not run the server."""
+OF_A_FACTOR |= {"push:gmail", "push:calendar"}
+"""Not there for somebody who has no second factor yet, where no provider is named, once its file is gone, for whoever
+does not run the server, or where Google is not asked to tell of changes."""
 
 
 def expected(address: Address, method: str) -> set[int]:
@@ -156,3 +157,10 @@ def test_an_undeclared_parameter_fails_with_what_to_do(world: World) -> None:
     address = Address("contacts:photo", "/contacts/<slug>/photos/<photo_id>/", lambda request: HttpResponse())
     with pytest.raises(AssertionError, match=r"Say in PARAMETERS of tests/isolation/site\.py which model"):
         address.of(world.hers, world.alice)
+
+
+def test_who_needs_no_token_of_a_form_says_why() -> None:
+    exempt = {address.name for address in SITE if getattr(address.view, "csrf_exempt", False)}
+    assert exempt == set(WITHOUT_A_FORM), (
+        "Whoever takes what no form of ours sent says in tests/isolation/census.py what stands for its token."
+    )
