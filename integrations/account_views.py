@@ -15,8 +15,10 @@ from django.views.decorators.http import require_POST, require_safe
 from integrations import accounts
 from integrations.batch_page import PAGE
 from integrations.models import GoogleAccount, RawEvent, SyncStream, SyncWork
+from integrations.plan import Refused
 from integrations.status import clock
 from integrations.streams import health
+from integrations.streams.calendar_plan import start_plan
 from integrations.streams.reconciling import reconcile_soon
 from integrations.streams.steps import FOLLOWED, STOPPED, may_ask
 from integrations.streams.ticking import come_back, sync_now
@@ -100,6 +102,20 @@ def resume(request: AuthedRequest, pk: UUID) -> HttpResponse:
             elif may_ask(stream, now):
                 come_back(stream)
     return go_to(request, reverse("connections:list"), f"{account.email} goes on where it stopped.")
+
+
+@require_POST
+@limited("import")
+def plan_calendar(request: AuthedRequest, pk: UUID, stream_id: UUID) -> HttpResponse:
+    """Plans what following a calendar would bring, and leads to the plan."""
+    rows = SyncStream.objects.for_user(request.user).filter(account=account_of(request, pk))
+    calendars = rows.filter(kind=SyncStream.Kind.CALENDAR).select_related("account")
+    stream = owned_or_404(calendars, pk=stream_id)
+    try:
+        batch = start_plan(request.user, stream)
+    except Refused as refused:
+        return go_to(request, reverse("connections:list"), str(refused))
+    return go_to(request, reverse("batches:detail", args=[batch.pk]))
 
 
 @require_POST

@@ -129,8 +129,8 @@ def losses(facts: Facts) -> Iterator[Point]:
     if parked:
         yield Point(BAD, f"{count(facts, parked)} could not be read. Look at what they are.", "look")
     if missing:
-        came = "they are being fetched" if facts.todo else "they were fetched, and it is compared again soon"
-        yield Point(WARN, f"{count(facts, missing)} at Google {was(missing)} not here: {came}.")
+        came = f"and {being(missing)} fetched now" if facts.todo else "and it is compared again soon"
+        yield Point(WARN, f"{count(facts, missing)} at Google {was(missing)} not here, {came}.")
 
 
 def work(facts: Facts) -> Iterator[Point]:

@@ -72,6 +72,7 @@ connection_patterns = [
     path("<uuid:pk>/compare/", account_views.compare, name="compare"),
     path("<uuid:pk>/pause/", account_views.pause, name="pause"),
     path("<uuid:pk>/resume/", account_views.resume, name="resume"),
+    path("<uuid:pk>/calendars/<uuid:stream_id>/plan/", account_views.plan_calendar, name="plan_calendar"),
     path("<uuid:pk>/try-again/", account_views.try_again, name="try_again"),
     path("<uuid:pk>/history/", account_views.history, name="history"),
     path("<uuid:pk>/plan/", connecting_views.plan_mail, name="plan"),

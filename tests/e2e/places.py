@@ -12,6 +12,8 @@ from contacts.models import Contact
 from integrations.google.oauth import COMPOSE
 from integrations.models import GoogleAccount
 from jobs.models import Batch
+from omnicrm.acting import acting_as
+from omnicrm.events import note
 from omnicrm.models import User
 from tests.factories import (
     NOON,
@@ -38,6 +40,7 @@ from tests.factories import (
     make_suppression,
     make_tag,
     make_task,
+    make_work,
 )
 
 LONG = "Wolfeschlegelsteinhausenbergerdorffwelchevoralternwarengewissenhaftschaferswessenschafe"
@@ -104,6 +107,7 @@ def fill(alice: User) -> list[str]:
     )
     choices(alice, account, letter)
     make_google_account(alice, health="disconnected")
+    followed = streams(alice)
     strangers(alice, letter)
     for reason, key in (("erased", f"email:{'0' * 64}"), ("deleted", ADDRESS), ("ignored", LONG)):
         make_suppression(alice, scope="domain" if reason == "ignored" else "address", key=key, reason=reason)
@@ -119,6 +123,8 @@ def fill(alice: User) -> list[str]:
         f"/connections/{account.pk}/writing/",
         f"/connections/{account.pk}/disconnect/",
         "/connections/",
+        f"/connections/{followed.pk}/history/",
+        f"/connections/{followed.pk}/history/?page=9",
         "/",
         "/settings/",
         "/contacts/",
@@ -181,6 +187,35 @@ def fill(alice: User) -> list[str]:
         "/accounts/reauthenticate/",
         "/nothing/",
     ]
+
+
+def streams(alice: User) -> GoogleAccount:
+    """An account with a stream in each state, an import under way, and something that cannot be read."""
+    now = timezone.now()
+    account = make_google_account(alice, email=f"{LONG[:40]}@gmail.com")
+    tally = {"google": 12345, "held": 12000, "left_out": 345, "waiting": 0, "unreadable": 0, "missing": 0}
+    known = {"last_ok_at": now, "next_sync_at": now, "reconciled_at": now, "missing": 0, "tally": tally}
+    followed = {"account": account, "phase": "live"} | known
+    mail = make_stream(alice, **followed)
+    for title, more in {
+        LONG: {},
+        "Paused": {"health": "paused", "last_ok_at": now - timedelta(hours=5)},
+        "Throttled": {"health": "throttled", "not_before": now + timedelta(minutes=14)},
+        "No permission": {"health": "no_scope", "health_reason": LONG},
+        "New": {"phase": "new", "tally": {}},
+        "Missing": {"missing": 12, "tally": tally | {"google": 12357, "missing": 12}},
+    }.items():
+        make_stream(alice, **followed | {"kind": "calendar", "title": title} | more)
+    make_work(alice, stream=mail)
+    make_work(alice, stream=mail, state="parked")
+    make_raw_event(alice, source=mail.source, verdict="failed:garbled", reason=LONG)
+    of_mail = {"stream": str(mail.pk), "source": mail.source, "reads": "gmail"}
+    steps = {"done_steps": 120, "total_steps": 400, "approved_at": now - timedelta(minutes=1)}
+    make_batch(alice, kind="google_import", state="running", title=LONG, options=of_mail, **steps)
+    make_batch(alice, kind="google_live", state="done", title="Gmail, 3 May 2026", options=of_mail)
+    with acting_as(alice.pk):
+        note(alice.pk, "sync.reconciled", on=mail, **tally)
+    return account
 
 
 def somebody(alice: User) -> Contact:

@@ -50,12 +50,12 @@ def test_up_to_date_is_what_has_nothing_open() -> None:
         (
             {"missing": 12},
             {"todo": 12},
-            (WARN, "12 messages at Google were not here: they are being fetched."),
+            (WARN, "12 messages at Google were not here, and are being fetched now."),
         ),
         (
             {"missing": 1},
             {},
-            (WARN, "1 message at Google was not here: they were fetched, and it is compared again soon."),
+            (WARN, "1 message at Google was not here, and it is compared again soon."),
         ),
         (
             {"reconciled_at": None},

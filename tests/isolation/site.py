@@ -17,7 +17,7 @@ from django.db import models
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from contacts.models import Contact, ContactIdentity, Interaction, Note, Suppression, Task
-from integrations.models import Export, GoogleAccount, OutboxMessage
+from integrations.models import Export, GoogleAccount, OutboxMessage, SyncStream
 from jobs.models import Batch, Job
 from omnicrm.models import User
 from omnicrm.owned import OwnedModel
@@ -27,6 +27,7 @@ PARAMETERS: dict[str, tuple[type[models.Model], str]] = {
     "/accounts/2fa/webauthn/keys/<pk>": (Authenticator, "pk"),
     "/batches/<pk>": (Batch, "pk"),
     "/connections/<pk>": (GoogleAccount, "pk"),
+    "/connections/<pk>/calendars/<stream_id>": (SyncStream, "pk"),
     "/connections/threads/<pk>": (Interaction, "pk"),
     "/contacts/<slug>": (Contact, "slug"),
     "/contacts/<slug>/addresses/<identity_id>": (ContactIdentity, "pk"),

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from integrations.google import oauth
 from integrations.models import GoogleAccount, QuotaBucket, SyncStream
 from integrations.status import clock
 from jobs.models import Batch, Job
@@ -217,3 +218,22 @@ def test_the_front_page_says_since_when_it_is_stale(client: Client, alice: User)
 def test_the_front_page_is_silent_while_all_is_well(client: Client, alice: User, stream: SyncStream) -> None:
     make_batch(alice, state="planned")
     assert "notice-" not in client.get("/").content.decode()
+
+
+def test_a_calendar_is_planned_from_its_card(client: Client, alice: User) -> None:
+    account = make_google_account(alice, scopes=[oauth.EVENTS])
+    new = make_stream(alice, account=account, kind="calendar", title="Team")
+    assert "See what it would bring" in page(client)
+    answer = client.post(f"/connections/{account.pk}/calendars/{new.pk}/plan/")
+    with acting_as(alice.pk):
+        batch = Batch.objects.for_user(alice).get()
+    assert answer.headers["Location"] == f"/batches/{batch.pk}/"
+    assert (batch.kind, batch.state, fresh(new).phase) == ("google_calendar_import", "planning", "preview")
+
+
+def test_a_calendar_that_may_not_be_read_says_so(client: Client, alice: User) -> None:
+    account = make_google_account(alice)
+    new = make_stream(alice, account=account, kind="calendar")
+    assert "does not let OmniCRM read its calendars" in said(
+        client, f"/connections/{account.pk}/calendars/{new.pk}/plan/"
+    )
