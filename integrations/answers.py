@@ -40,6 +40,29 @@ def answer(line: PlanItem, verdict: str) -> Answer:
     return WAITING if line.batch.approved_at else PLANNED
 
 
+ON_ITS_WAY = Answer("On its way", "Google has named it, and it is fetched in its turn.", "calm")
+BEING_READ = Answer("Being read", "It was fetched, and becomes part of your history next.", "calm")
+PUT_ASIDE = Answer(
+    "Put aside", "It could not be read three times. Try it again on the page of its account.", "bad"
+)
+
+
+def answer_of(verdict: str, why: str = "") -> Answer:
+    """The same of what a stream holds; `why` says in a sentence what went wrong."""
+    kind, _, code = verdict.partition(":")
+    match kind:
+        case "kept":
+            return IMPORTED
+        case "pending":
+            return BEING_READ
+        case "failed":
+            told = reason(code)
+            return Answer(told.title, why or told.meaning, "bad")
+    return ENDED.get(code) or left_out(code)
+
+
 def left_out(code: str) -> Answer:
     told = reason(code)
-    return Answer(f"Left out: {told.title[0].lower()}{told.title[1:]}", told.meaning, "calm")
+    is_name = told.title.startswith("Gmail")
+    title = told.title if is_name else told.title[0].lower() + told.title[1:]
+    return Answer(f"Left out: {title}", told.meaning, "calm")

@@ -46,6 +46,8 @@ class Line:
     answer: Answer | None = None
     contact: Contact | None = None
     batch: Batch | None = None
+    source: str = ""
+    """Where it is, if it is in no batch."""
 
 
 def line(item: PlanItem, **more: Any) -> Line:

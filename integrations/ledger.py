@@ -163,17 +163,22 @@ def said_of(raw: RawEvent) -> str:
 
 def streamed(user_id: UUID, wanted: str) -> list[dict[str, Any]]:
     """What a stream says of a Message-ID, of Google's id, or of mail from an address, beyond what a plan says of it."""
+    raws, work = named_by_streams(user_id, wanted)
+    batches = Batch.objects.for_user(user_id).in_bulk([raw.batch_id for raw in raws if raw.batch_id])
+    answers = [why_raw(raw, batches.get(raw.batch_id)) for raw in raws]
+    return answers or [why_work(one) for one in work]
+
+
+def named_by_streams(user_id: UUID, wanted: str) -> tuple[list[RawEvent], list[SyncWork]]:
+    """What streams hold, and what they are still to fetch, of whatever goes by that; 200 at most, oldest first."""
     key = wanted.strip().strip("<>")
     raws = RawEvent.objects.for_user(user_id).exclude(remote="")
     if "@" in key:
         raws = raws.filter(item_key=key) | raws.filter(author=key.lower())
     else:
         raws = raws.filter(external_id=key)
-    found = raws.defer("payload").order_by("occurred_at", "id")[:200]
-    batches = Batch.objects.for_user(user_id).in_bulk([raw.batch_id for raw in found if raw.batch_id])
-    answers = [why_raw(raw, batches.get(raw.batch_id)) for raw in found]
     work = SyncWork.objects.for_user(user_id).filter(external_id=key).select_related("stream")
-    return answers or [why_work(one) for one in work]
+    return list(raws.defer("payload").order_by("occurred_at", "id")[:200]), list(work)
 
 
 def why_raw(raw: RawEvent, batch: Batch | None) -> dict[str, Any]:

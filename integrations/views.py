@@ -14,10 +14,9 @@ from integrations import sample
 from integrations.archive.jobs import start_bringing_in
 from integrations.archive.reading import BadArchive
 from integrations.archive.writing import is_archive
-from integrations.batch_page import answered
 from integrations.forms import ImportForm
-from integrations.ledger import lines_about
 from integrations.plan import Refused, head_of, start_plan
+from integrations.whereabouts import whereabouts
 from jobs.models import Batch
 from omnicrm.acting import acting_as, own_units
 from omnicrm.http import AuthedRequest, clean_text, takes_files
@@ -88,7 +87,7 @@ def sample_mailbox(request: AuthedRequest) -> HttpResponse:
 @require_safe
 @limited(searching)
 def why(request: AuthedRequest) -> HttpResponse:
-    """What became of a message, or of all mail from an address, in every file that was handed over."""
+    """What became of a message, or of all mail from an address: in every file, and in every mailbox that is followed."""
     asked = clean_text(request.GET.get("q", ""), 300)
-    lines = answered(request.user.pk, lines_about(request.user.pk, asked)) if asked else []
+    lines = whereabouts(request.user.pk, asked) if asked else []
     return render(request, "integrations/why.html", {"asked": asked, "lines": lines})

@@ -13,7 +13,15 @@ from integrations.answers import answer
 from integrations.ledger import verdict
 from jobs.models import PlanItem
 from omnicrm.models import User
-from tests.factories import NOON, make_batch, make_plan_item, make_source_file
+from tests.factories import (
+    NOON,
+    make_batch,
+    make_plan_item,
+    make_raw_event,
+    make_source_file,
+    make_stream,
+    make_work,
+)
 from tests.importing import carry_out, import_file, letter, mailbox, plan, take_back
 
 pytestmark = pytest.mark.django_db
@@ -93,3 +101,50 @@ def test_nonsense_is_no_error(client: Client, query: str) -> None:
     page = client.get(f"/import/why/?{query}")
     assert page.status_code == 200
     assert b"<script>" not in page.content
+
+
+def test_each_id_that_a_mailbox_named_has_an_answer(client: Client, alice: User) -> None:
+    stream = make_stream(alice)
+    mail = {"source": stream.source, "remote": "live", "kind": "email"}
+    stub = {"author": "shop@example.com", "item_key": "offer@example.com", "occurred_at": NOON}
+    make_raw_event(alice, external_id="1a", verdict="skipped:category:promotions", **mail, **stub)
+    make_raw_event(alice, external_id="1b", verdict="skipped:spam", **mail)
+    make_raw_event(alice, external_id="1c", verdict="kept", **mail)
+    make_raw_event(alice, external_id="1d", verdict="kept", **mail | {"remote": "trash"})
+    make_raw_event(alice, external_id="1e", verdict="pending", **mail)
+    make_raw_event(alice, external_id="1f", verdict="failed:garbled", reason="It is cut off.", **mail)
+    make_work(alice, stream=stream, external_id="2a")
+    make_work(alice, stream=stream, external_id="2b", state="parked")
+    answers = {id: told(client, f"/import/why/?q={id}") for id in ("1a", "1b", "1c", "1d", "1e", "2a", "2b")}
+    assert answers == {
+        "1a": ["Left out: Gmail’s tab Promotions"],
+        "1b": ["Left out: spam"],
+        "1c": ["Imported"],
+        "1d": ["Left out: in the bin"],
+        "1e": ["Being read"],
+        "2a": ["On its way"],
+        "2b": ["Put aside"],
+    }
+    for asked in ("shop@example.com", "<offer@example.com>", "offer@example.com"):
+        assert told(client, f"/import/why/?q={asked}") == ["Left out: Gmail’s tab Promotions"]
+    page = client.get("/import/why/?q=1f").content.decode()
+    assert "It is cut off." in page
+
+
+def test_a_planned_message_of_a_mailbox_is_told_once(client: Client, alice: User) -> None:
+    stream = make_stream(alice)
+    options = {"source": stream.source, "stream": str(stream.pk), "reads": "gmail"}
+    batch = make_batch(
+        alice, kind="google_import", state="done", options=options, approved_at=NOON, title="Gmail of Ada"
+    )
+    make_plan_item(alice, batch=batch, kind="email", external_id="1a", data={"thread": "1"})
+    make_raw_event(
+        alice,
+        external_id="1a",
+        verdict="kept",
+        source=stream.source,
+        remote="live",
+        batch=batch,
+        kind="email",
+    )
+    assert told(client, "/import/why/?q=1a") == ["Imported"]

@@ -1,0 +1,42 @@
+"""What became of whatever goes by a Message-ID, an id of Google's or an address: in files, and in what streams named."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from integrations.answers import ON_ITS_WAY, PUT_ASIDE, answer_of
+from integrations.batch_page import Line, answered
+from integrations.ledger import lines_about, named_by_streams, said_of
+from integrations.models import RawEvent, SyncWork
+from jobs.models import Batch
+
+
+def whereabouts(user_id: UUID, wanted: str) -> list[Line]:
+    """Plans first, then what streams hold beyond them, then what they are still to fetch."""
+    lines = lines_about(user_id, wanted)
+    raws, work = named_by_streams(user_id, wanted)
+    planned = {(line.batch_id, line.external_id) for line in lines}
+    beyond = [raw for raw in raws if (raw.batch_id, raw.external_id) not in planned]
+    named = {raw.external_id for raw in raws} | {line.external_id for line in lines}
+    batches = Batch.objects.for_user(user_id).in_bulk([raw.batch_id for raw in beyond if raw.batch_id])
+    return [
+        *answered(user_id, lines),
+        *(held(raw, batches.get(raw.batch_id)) for raw in beyond),
+        *(waiting(one) for one in work if one.external_id not in named),
+    ]
+
+
+def held(raw: RawEvent, batch: Batch | None) -> Line:
+    what = f"Mail from {raw.author}" if raw.author else f"Message {raw.external_id}"
+    told = answer_of(said_of(raw), raw.reason)
+    return Line(what, raw.author, raw.occurred_at, answer=told, batch=batch, source=place(raw.source))
+
+
+def waiting(work: SyncWork) -> Line:
+    told = PUT_ASIDE if work.state == SyncWork.State.PARKED else ON_ITS_WAY
+    return Line(f"Message {work.external_id}", "", answer=told, source=str(work.stream))
+
+
+def place(source: str) -> str:
+    """What a source is called where there is no change to name."""
+    return {"gmail": "Gmail", "gcal": "Google Calendar"}.get(source.partition(":")[0], source)
