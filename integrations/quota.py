@@ -193,6 +193,15 @@ def seconds_to_wait(account: GoogleAccount, *, now: dt.datetime) -> float:
     return max((seconds_until(row.not_before, now) for row in rows), default=0.0)
 
 
+@transaction.atomic
+def let_go(name: str) -> None:
+    """An operator knows better: the pause of this bucket ends, and its breaker closes."""
+    (bucket,) = locked(name)
+    bucket.not_before = bucket.opened_at = bucket.probing_until = None
+    bucket.calls = bucket.failures = 0
+    save(bucket)
+
+
 def forget(account: GoogleAccount) -> None:
     """After the account is gone."""
     QuotaBucket.objects.filter(name__in=[f"{api}:{account.pk}" for api in APIS]).delete()

@@ -108,8 +108,11 @@ WHAT = {
 WORDS = {action: words for kind in WHAT.values() for action, words in kind.words.items()}
 WHERE = {
     "duplicates": "who of your contacts may be the same person",
+    "integrations.googleaccount": "the state of your Google accounts",
     "integrations.rawevent": "when your messages came in (not what is in them)",
     "integrations.sourcefile": "the size and kind of your files (not what is in them)",
+    "integrations.syncstream": "how far your mailboxes and calendars are in step",
+    "integrations.syncwork": "how much of them is still to be fetched",
     "jobs.batch": "the state of your imports and changes",
     "jobs.job": "the state of your jobs",
     "ledger": "what became of your messages",

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from contacts.models import Contact
+from integrations.models import QuotaBucket
 from integrations.plan import start_plan_in_place
 from jobs.foreground import work_until_settled
 from jobs.models import Job
@@ -19,16 +23,22 @@ from omnicrm.models import Event, User
 from tests.factories import (
     make_batch,
     make_contact,
+    make_google_account,
     make_job,
     make_job_event,
     make_operator,
     make_raw_event,
     make_source_file,
+    make_stream,
+    make_work,
 )
 from tests.importing import letter, mailbox
 from tests.signing_in import signed_in
 
-TABLES = ["jobs_job", "jobs_batch", "integrations_rawevent", "integrations_sourcefile"]
+TABLES = [
+    "jobs_job", "jobs_batch", "integrations_rawevent", "integrations_sourcefile", "integrations_googleaccount",
+    "integrations_syncstream", "integrations_syncwork",
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -49,7 +59,10 @@ def plants(alice: User) -> dict[str, object]:
     make_job_event(alice, job=job, event="dead")
     raw = make_raw_event(alice, external_id="SECRET", payload=b"SECRET", reason="SECRET")
     file = make_source_file(alice, name="SECRET", stored_as="SECRET")
-    return dict(zip(TABLES, [job, batch, raw, file], strict=True))
+    account = make_google_account(alice, email="SECRET", health_reason="SECRET", refresh_token=b"SECRET")
+    stream = make_stream(alice, account=account, title="SECRET", remote_id="SECRET", cursor="SECRET")
+    work = make_work(alice, stream=stream, external_id="SECRET", last_error="SECRET")
+    return dict(zip(TABLES, [job, batch, raw, file, account, stream, work], strict=True))
 
 
 def test_what_is_in_it_and_what_is_not(operator: Client) -> None:
@@ -60,11 +73,15 @@ def test_what_is_in_it_and_what_is_not(operator: Client) -> None:
         "jobs.Batch",
         "integrations.RawEvent",
         "integrations.SourceFile",
+        "integrations.GoogleAccount",
+        "integrations.SyncStream",
+        "integrations.SyncWork",
+        "integrations.QuotaBucket",
     }
     assert Contact not in admin.site._registry
     page = operator.get("/admin/").content.decode()
     assert re.findall(r'<a href="/admin/\w+/\w+/">([^<]+)</a>', page) == [
-        "Raw events", "Source files", "Batches", "Jobs", "Users",
+        "Google accounts", "Quota buckets", "Raw events", "Source files", "Sync streams", "Sync work", "Batches", "Jobs", "Users",
     ]  # fmt: skip
 
 
@@ -149,3 +166,38 @@ def test_signing_in_leads_to_the_admin_with_a_second_factor_alone(db: None) -> N
     form = {"login": "ops@example.org", "password": "correct horse battery", "next": "/admin/"}
     assert browser.post("/accounts/login/", form)["Location"] == "/accounts/2fa/authenticate/"
     assert browser.get("/admin/")["Location"].startswith("/admin/login/")
+
+
+def test_operators_see_how_much_there_is_to_fetch(operator: Client, alice: User) -> None:
+    stream = make_stream(alice)
+    for state in ("todo", "todo", "parked"):
+        make_work(alice, stream=stream, state=state)
+    shown = operator.get(f"/admin/integrations/syncstream/{stream.pk}/change/").content.decode()
+    assert "2 todo: fetch" in shown
+    assert "1 parked: fetch" in shown
+
+
+def test_operators_end_a_pause_and_its_owner_finds_that_in_the_record(operator: Client, alice: User) -> None:
+    account, now = make_google_account(alice), timezone.now()
+    buckets = [
+        QuotaBucket.objects.create(name=name, not_before=now, opened_at=now, calls=9, failures=9)
+        for name in (f"gmail:{account.pk}", "gmail:project")
+    ]
+    listed = "/admin/integrations/quotabucket/"
+    assert f"gmail:{account.pk}" in operator.get(listed).content.decode()
+    assert operator.get(f"{listed}{buckets[0].pk}/change/").status_code == 200
+    chosen = {"action": "let_go", "_selected_action": [str(bucket.pk) for bucket in buckets]}
+    assert "2 may ask Google again." in operator.post(listed, chosen, follow=True).content.decode()
+    for bucket in buckets:
+        bucket.refresh_from_db()
+        assert (bucket.not_before, bucket.opened_at, bucket.calls, bucket.failures) == (None, None, 0, 0)
+    assert LogEntry.objects.count() == 2
+    with acting_as(alice.pk):
+        event = Event.objects.for_user(alice).get()
+    assert (event.action, event.actor, event.object_id) == ("operator.changed", "operator", account.pk)
+
+
+def test_a_bucket_says_how_much_of_it_is_free(operator: Client, settings: Any) -> None:
+    settings.GOOGLE_PROJECT_UNITS, settings.GOOGLE_QUOTA_SHARE = 6000, 80
+    QuotaBucket.objects.create(name="gmail:project", units=200)
+    assert "200 of 800" in operator.get("/admin/integrations/quotabucket/").content.decode()
