@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import time
 from collections.abc import Iterator
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from contacts.models import Interaction
@@ -256,3 +259,37 @@ def test_it_is_looked_once_a_day_and_soon_where_something_was_missing(alice: Use
     with acting_as(alice.pk):
         jobs = Job.objects.for_user(alice).filter(kind="reconcile")
         assert sorted(job.mutex_key for job in jobs) == sorted(f"stream:{pk}" for pk in due)
+
+
+def run(*args: str) -> tuple[int, dict[str, Any]]:
+    """The exit code, and what was told."""
+    out, code = StringIO(), 0
+    try:
+        call_command("reconcile", *args, "--json", stdout=out)
+    except SystemExit as end:
+        code = int(str(end.code))
+    return code, json.loads(out.getvalue())
+
+
+def test_the_command_tells_the_truth_and_ends_with_one_where_it_is_not_nothing(
+    at: fakes.Google, stream: SyncStream, alice: User
+) -> None:
+    ids = [lately(at, f"letter {n}") for n in range(3)]
+    bring(stream)
+    follow(stream)
+    forget(stream, ids[0])
+    told = {"stream": "Gmail", **tally(google=3, held=2, missing=1), "difference": 1}
+    assert run("--user", alice.email) == (1, {"balanced": False, "streams": [told]})
+    while run_one(None, "test", user=alice):
+        pass
+    told = {"stream": "Gmail", **tally(google=3, held=3), "difference": 0}
+    assert run("--user", alice.email) == (0, {"balanced": True, "streams": [told]})
+
+
+def test_the_command_says_why_it_cannot_compare(alice: User) -> None:
+    with pytest.raises(CommandError, match="follows no mailbox or calendar"):
+        run("--user", alice.email)
+    waits = {"health": "throttled", "health_reason": "Google asks for a pause."}
+    make_stream(alice, phase="live", not_before=timezone.now() + dt.timedelta(hours=1), **waits)
+    with pytest.raises(CommandError, match=r"Gmail cannot be compared now: Google asks for a pause\."):
+        run("--user", alice.email)
