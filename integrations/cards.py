@@ -136,7 +136,7 @@ def cards_of(user: User, now: dt.datetime | None = None) -> list[AccountCard]:
         .select_related("account")
         .order_by("kind", "title", "created_at")
     )
-    streams.sort(key=lambda stream: stream.kind != SyncStream.Kind.GMAIL)
+    streams.sort(key=lambda stream: (stream.kind != SyncStream.Kind.GMAIL, not stream.listing.get("primary")))
     found = facts_of(user, streams, now) if streams else []
     by_account: dict[Any, list[StreamCard]] = defaultdict(list)
     for facts in found:

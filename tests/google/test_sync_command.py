@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from io import StringIO
 from typing import Any
@@ -9,8 +10,12 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.utils import timezone
 
-from integrations.models import SyncStream
+from contacts.models import CalendarEvent
+from integrations.google import oauth
+from integrations.models import GoogleAccount, SyncStream
+from integrations.streams.calendar_list import begin_calendar_list
 from jobs.foreground import work_until_settled
 from jobs.models import Batch
 from omnicrm.acting import acting_as
@@ -19,12 +24,33 @@ from tests.fakes import google as fakes
 from tests.google.mailboxes import ADA, deliver, fresh, later, subjects
 
 pytestmark = pytest.mark.django_db(transaction=True)
+TOMORROW = timezone.now().replace(hour=9, minute=0, second=0, microsecond=0) + dt.timedelta(days=1)
 
 
 def run(command: str, *args: str) -> dict[str, Any]:
     out = StringIO()
     call_command(command, *args, "--json", stdout=out)
     return json.loads(out.getvalue())  # type: ignore[no-any-return]
+
+
+def connect_calendars(user: User, at: fakes.Google) -> None:
+    """Connected, for calendars alone; which there are is not known yet."""
+    scopes = ["openid", "email", oauth.EVENTS, oauth.CALENDARS]
+    tokens = at.sign_in(ADA, *scopes)
+    account = GoogleAccount(user=user, google_sub=at.account(ADA).sub, email=ADA, scopes=scopes)
+    account.access_token, account.refresh_token = (
+        tokens[name].encode() for name in ("access_token", "refresh_token")
+    )
+    account.access_expires_at = timezone.now() + dt.timedelta(hours=1)
+    account.granted_at = timezone.now()
+    with acting_as(user.pk):
+        account.save(force_insert=True)
+        begin_calendar_list(account)
+
+
+def events(user: User) -> list[str]:
+    with acting_as(user.pk):
+        return sorted(CalendarEvent.objects.for_user(user).values_list("title", flat=True))
 
 
 def test_plan_then_bring_then_look(at: fakes.Google, stream: SyncStream, alice: User) -> None:
@@ -110,3 +136,41 @@ def test_the_pages_of_a_plan(at: fakes.Google, stream: SyncStream, alice: User, 
     assert "Added 1 e-mail" in client.get(again).content.decode()
     assert subjects(alice) == ["planned"]
     assert ADA in client.get("/batches/").content.decode()
+
+
+def test_calendars_are_planned_brought_and_looked_at(at: fakes.Google, alice: User) -> None:
+    person = at.account(ADA)
+    person.calendars.add("team@group.calendar.google.com", "Team", access_role="reader")
+    person.calendars.add("busy@group.calendar.google.com", "Busy", access_role="freeBusyReader")
+    person.calendar().add("Lunch", TOMORROW, attendees=[{"email": "grace@example.com"}])
+    person.calendar().add("Thinking", TOMORROW, eventType="focusTime")
+    connect_calendars(alice, at)
+    asked = ("sync", "--user", alice.email, "--service", "calendar")
+    mine, team = run(*asked, "--plan-only")["streams"]
+    assert (mine["stream"], mine["kind"], mine["state"], mine["events"], mine["skip"]) == (
+        ADA,
+        "calendar",
+        "planned",
+        1,
+        1,
+    )
+    assert mine["reasons"] == {"not_an_appointment": 1}
+    assert (team["stream"], team["state"], team["events"]) == ("Team", "planned", 0)
+    assert events(alice) == []
+    done, _ = run(*asked, "--yes")["streams"]
+    assert (done["state"], done["events"], done["failed"], done["errors"]) == ("done", 1, 0, [])
+    assert events(alice) == ["Lunch"]
+    person.calendar().add("Dinner", TOMORROW, attendees=[{"email": "grace@example.com"}])
+    looked, _ = run(*asked)["streams"]
+    assert (looked["state"], looked["phase"]) == ("ok", "live")
+    assert events(alice) == ["Dinner", "Lunch"]
+    full, _ = run(*asked, "--full")["streams"]
+    assert (full["events"], full["reasons"]) == (0, {"already_here": 2, "not_an_appointment": 1})
+
+
+def test_mail_and_calendars_together(at: fakes.Google, stream: SyncStream, alice: User) -> None:
+    deliver(at, "planned")
+    out = StringIO()
+    call_command("sync", "--user", alice.email, "--yes", stdout=out)
+    assert "Gmail:\nAdded 1 e-mail" in out.getvalue()
+    assert subjects(alice) == ["planned"]

@@ -8,13 +8,15 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
 from integrations.approval import Stale, approve
 from integrations.headline import headline
 from integrations.models import SyncStream, SyncWork
 from integrations.plan import Refused
-from integrations.streams import ticking
+from integrations.streams import calendar_plan, ticking
+from integrations.streams.calendar_list import WITHDRAWN
 from integrations.streams.previewing import start_preview
 from integrations.streams.steps import FOLLOWED
 from integrations.summary import plan_summary, result_summary
@@ -26,13 +28,13 @@ from omnicrm.acting import acting_as
 from omnicrm.commands import JsonCommand, Result, refuse, user_by_email
 from omnicrm.models import User
 
-KINDS = {
-    "gmail": ("gmail",),
-    "calendar": ("calendars", "calendar"),
-    "all": ("gmail", "calendars", "calendar"),
-}
-PLANS = {"gmail": start_preview}
-"""Services whose import is planned first; of the others nothing is written until their own plan is approved."""
+GMAIL, CALENDAR, CALENDAR_LIST = (
+    SyncStream.Kind.GMAIL,
+    SyncStream.Kind.CALENDAR,
+    SyncStream.Kind.CALENDAR_LIST,
+)
+KINDS = {"gmail": (GMAIL,), "calendar": (CALENDAR,), "all": (GMAIL, CALENDAR)}
+PLANS = {GMAIL: start_preview, CALENDAR: calendar_plan.start_plan}
 
 
 class Command(JsonCommand):
@@ -56,9 +58,9 @@ class Command(JsonCommand):
 
     def run(self, *, user: str, service: str, **options: Any) -> Result:
         owner = user_by_email(user)
+        if service != "gmail":
+            self.look_for_calendars(owner)
         streams = streams_of(owner, KINDS[service])
-        if service == "all":  # those that have no plan yet are left for later
-            streams = [one for one in streams if one.kind in PLANS or one.phase in FOLLOWED]
         if not streams:
             refuse(f"{owner} has connected no account with {service}. Connect one on /connections/.")
         done = [self.one(owner, stream, **options) for stream in streams]
@@ -70,11 +72,9 @@ class Command(JsonCommand):
         is_followed = stream.phase in FOLLOWED
         if is_followed and not full and not plan_only:
             return {"stream": str(stream), **self.look(owner, stream)}
-        if stream.kind not in PLANS:
-            refuse(f"{stream} is not followed yet. Approve its plan on /connections/.")
         batch = self.plan(owner, stream)
         if not yes:
-            return self.planned(batch)
+            return {"stream": str(stream), **self.planned(batch)}
         self.say(headline(batch))
         with acting_as(owner.pk):
             try:
@@ -85,6 +85,7 @@ class Command(JsonCommand):
         self.say("")
         with acting_as(owner.pk):
             return {
+                "stream": str(stream),
                 **result_summary(batch),
                 "headline": headline(batch),
                 "next": f"To take it back, run: manage.py undo_batch {batch.pk}",
@@ -93,7 +94,7 @@ class Command(JsonCommand):
     def plan(self, owner: User, stream: SyncStream) -> Batch:
         try:
             with acting_as(owner.pk):
-                batch = PLANS[stream.kind](owner, stream)
+                batch = PLANS[SyncStream.Kind(stream.kind)](owner, stream)
         except Refused as refused:
             refuse(str(refused))
         batch = work_until_settled(batch, tell=self.tell)
@@ -114,11 +115,16 @@ class Command(JsonCommand):
         with acting_as(owner.pk):
             if not ticking.sync_now(stream):
                 refuse(f"{stream} waits: {stream.health_reason or stream.get_health_display()}")
-        while busy(owner, stream):
-            if run_one(None, "sync", user=owner) is None:
-                reap()
-                time.sleep(IDLE_SECONDS)
+        settle(stream)
         return followed(owner, stream)
+
+    def look_for_calendars(self, owner: User) -> None:
+        """Which calendars there are by now. Where Google cannot be asked, those that are known will do."""
+        for stream in streams_of(owner, (CALENDAR_LIST,)):
+            with acting_as(owner.pk):
+                is_asked = ticking.sync_now(stream)
+            if is_asked:
+                settle(stream)
 
     def tell(self, batch: Batch) -> None:
         """How far it is, on a terminal."""
@@ -137,17 +143,28 @@ class Command(JsonCommand):
 
 
 def streams_of(owner: User, kinds: tuple[str, ...]) -> list[SyncStream]:
+    """Those of connected accounts that can be read: mail first, then the main calendar."""
     with acting_as(owner.pk):
-        rows = SyncStream.objects.for_user(owner).filter(kind__in=kinds).select_related("account")
-        return [stream for stream in rows.order_by("created_at", "id") if stream.account.is_connected]
+        rows = SyncStream.objects.for_user(owner).filter(kind__in=kinds).exclude(health_reason=WITHDRAWN)
+        found = [one for one in rows.select_related("account", "user") if one.account.is_connected]
+    return sorted(
+        found, key=lambda one: (one.kind != GMAIL, not one.listing.get("primary"), one.title, one.pk)
+    )
 
 
-def busy(owner: User, stream: SyncStream) -> bool:
+def settle(stream: SyncStream) -> None:
+    while busy(stream):
+        if run_one(None, "sync", user=stream.user) is None:
+            reap()
+            time.sleep(IDLE_SECONDS)
+
+
+def busy(stream: SyncStream) -> bool:
     """Whether jobs of this stream, or what they asked for, are still to be done."""
-    with acting_as(owner.pk):
-        kinds = [*ticking.JOBS.values(), "normalize"]
-        jobs = Job.objects.for_user(owner).filter(kind__in=kinds, state__in=("queued", "running"))
-        return bool(jobs.exists())
+    with acting_as(stream.user_id):
+        looks = Q(kind__in=ticking.JOBS.values(), payload__stream_id=str(stream.pk))
+        jobs = Job.objects.for_user(stream.user_id).filter(state__in=("queued", "running"))
+        return bool(jobs.filter(looks | Q(kind="normalize")).exists())
 
 
 def followed(owner: User, stream: SyncStream) -> Result:
@@ -180,5 +197,7 @@ def in_words(result: Result) -> str:
             f"Estimated from {told['sampled']} of them: about {told['people']} people, {told['senders']} senders;"
             f" about {result['estimate_seconds']} s at {settings.GOOGLE_QUOTA_SHARE} % of Google's quota."
         )
+    elif "estimate_seconds" in result:
+        said.append(f"Takes about {result['estimate_seconds']} s.")
     said += [f"  {n:>7,}  {reason}" for reason, n in result.get("reasons", {}).items()]
     return "\n".join([*said, *result.get("warnings", []), *filter(None, [result.get("next")])])
