@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from contacts.models import Contact, ContactIdentity
@@ -30,6 +30,7 @@ SHOWS: dict[str, dict[str, Any]] = {
     "fail": {"outcome": "fail"},
 }
 """The tables of a plan by their name in the address, and the lines they hold."""
+THINGS = {"ics": "Meetings", "calendar": "Calendar entries"}
 SEARCHED = ("external_id", "data__subject", "data__from", "data__name", "data__email")
 EARLY = dt.timedelta(seconds=5)
 """Before this nobody can tell how long something will take."""
@@ -107,7 +108,7 @@ class BatchPage:
         names = {
             "people": "New people",
             "update": "People to add to",
-            "messages": "Meetings" if self.totals.get("kind") == "ics" else "E-mails",
+            "messages": THINGS.get(self.totals.get("kind", ""), "E-mails"),
             "skip": "Left out",
             "fail": "Cannot be read",
         }
@@ -126,7 +127,9 @@ class BatchPage:
     def found(self) -> list[PlanItem]:
         """The lines of this page of the open table, and one more if there is another page."""
         rows = self.looked_for() if self.find else self.listed()
-        return list(rows.order_by("seq")[(self.number - 1) * PAGE : self.number * PAGE + 1])
+        looked_into = F("data__looked").desc(nulls_last=True)  # first: of the others only the number is known
+        rows = rows.order_by(looked_into, "seq") if self.is_of_account else rows.order_by("seq")
+        return list(rows[(self.number - 1) * PAGE : self.number * PAGE + 1])
 
     def listed(self) -> QuerySet[PlanItem]:
         rows = PlanItem.objects.for_user(self.user).filter(batch=self.batch, **SHOWS[self.show])
@@ -171,7 +174,11 @@ class BatchPage:
 
     @property
     def is_of_account(self) -> bool:
-        return self.batch.kind == "google_import"
+        return self.batch.kind in PLANNED and self.batch.kind != "file_import"
+
+    @property
+    def is_of_calendar(self) -> bool:
+        return self.batch.kind == "google_calendar_import"
 
     @property
     def estimates(self) -> dict[str, Any]:

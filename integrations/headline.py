@@ -23,12 +23,16 @@ def headline(batch: Batch) -> str:
             return undo_sentence(batch.totals)
         case Batch.State.CANCELLED if batch.approved_at is None:
             return "Cancelled. Nothing was written."
-        case Batch.State.PLANNING if batch.kind != "file_import":
-            return "Listing the mailbox. Nothing is written yet, and no letter is read."
+        case Batch.State.PLANNING if batch.kind in LISTING:
+            return LISTING[batch.kind]
         case _:
             return STATES[Batch.State(batch.state)]
 
 
+LISTING = {
+    "google_import": "Listing the mailbox. Nothing is written yet, and no letter is read.",
+    "google_calendar_import": "Reading the calendar's list of entries. Nothing is written yet.",
+}
 STATES = {
     Batch.State.PLANNING: "Reading the file. Nothing is written yet.",
     Batch.State.APPROVED: "Approved, and waiting for its turn.",
@@ -47,8 +51,8 @@ def other_headline(batch: Batch) -> str:
 
 def things(totals: dict[str, Any]) -> tuple[str, str]:
     """What the interactions of a batch are called, one and many: a file holds either mail or meetings."""
-    mail = ("e-mail", "e-mails")
-    kinds = {"ics": ("meeting", "meetings"), "mbox": mail, "eml": mail, "gmail": mail}
+    mail, meetings = ("e-mail", "e-mails"), ("meeting", "meetings")
+    kinds = {"ics": meetings, "calendar": meetings, "mbox": mail, "eml": mail, "gmail": mail}
     return kinds.get(totals.get("kind", ""), ("e-mail or meeting", "e-mails and meetings"))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from typing import Any
 
 from django.db import connection
@@ -202,6 +203,7 @@ def totals(batch: Batch, stream: SyncStream) -> dict[str, Any]:
         **numbers,
         **{"create": 0, "update": 0, "interactions": 0},
         "reasons": dict(sorted(reasons.items())),
+        "requests": math.ceil(len(lines) / calendar.EVENTS) or 1,
         "estimate_seconds": max(1, len(lines) // 200),
     }
 

@@ -120,7 +120,7 @@ def test_the_pages_of_a_plan(at: fakes.Google, stream: SyncStream, alice: User, 
     batch = work_until_settled(batch)
     shown = client.get(address).content.decode()
     assert "This would add 1 e-mail; 1 is left out." in shown
-    assert "exactly these 1 messages are fetched" in shown
+    assert "exactly this message is fetched" in " ".join(shown.split())
     assert "about 0 people would become contacts" in shown
     assert "Promotions" in client.get(f"{address}?show=skip").content.decode()
     assert "planned" in client.get(f"{address}?show=messages").content.decode()
@@ -174,3 +174,25 @@ def test_mail_and_calendars_together(at: fakes.Google, stream: SyncStream, alice
     call_command("sync", "--user", alice.email, "--yes", stdout=out)
     assert "Gmail:\nAdded 1 e-mail" in out.getvalue()
     assert subjects(alice) == ["planned"]
+
+
+def test_the_page_of_a_calendar_says_what_is_certain(at: fakes.Google, alice: User, client: Client) -> None:
+    at.account(ADA).calendar().add("Lunch", TOMORROW, attendees=[{"email": "grace@example.com"}])
+    connect_calendars(alice, at)
+    planned = run("sync", "--user", alice.email, "--service", "calendar", "--plan-only")
+    shown = " ".join(client.get(f"/batches/{planned['batch_id']}/").content.decode().split())
+    assert "This would add 1 calendar entry." in shown
+    assert "exactly this entry comes in, and no other" in shown
+    assert "reads that list once more, in 1 request." in shown
+    assert "If the account or your data changes before that" in shown
+    assert 'Calendar entries <span class="number">1</span>' in shown
+
+
+def test_what_was_looked_into_stands_first(
+    at: fakes.Google, stream: SyncStream, alice: User, client: Client
+) -> None:
+    for number in range(60):
+        deliver(at, f"letter {number}", after=number)
+    planned = run("sync", "--user", alice.email, "--service", "gmail")
+    shown = client.get(f"/batches/{planned['batch_id']}/").content.decode()
+    assert "Message " not in shown.partition("What would happen")[2].partition("Page 1")[0]
