@@ -13,6 +13,7 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.auth_backends import AuthenticationBackend
 from allauth.account.forms import AddEmailForm
+from allauth.account.internal.flows.login import record_authentication
 from allauth.account.models import EmailAddress
 from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
@@ -25,7 +26,7 @@ from allauth.mfa.utils import decrypt
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from omnicrm import problems
 from omnicrm.crypto import from_text, place
@@ -72,6 +73,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         if user is not None:
             guessed_right(request, "password", email)
         return user
+
+    def post_login(self, request: HttpRequest, user: User, *, signup: bool, **more: Any) -> HttpResponse:
+        """Who has just chosen a password need not type it again at the next sensitive door."""
+        if signup and user.has_usable_password():
+            record_authentication(request, user, "password")
+        response: HttpResponse = super().post_login(request, user, signup=signup, **more)
+        return response
 
     def is_reauthentication_required(self, *, app: str = "", **kwargs: Any) -> bool:
         """allauth would take the password alone from somebody with a second factor."""

@@ -23,7 +23,8 @@ KEYS_ARE_OURS = EMBEDDED_DATABASE and not env.secret("OMNICRM_KEYS")  # in a fil
 OMNICRM_KEYS = env.secret("OMNICRM_KEYS") or (HOME.sealing_keys() if EMBEDDED_DATABASE else "")
 ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.listing("CSRF_TRUSTED_ORIGINS")
-SITE_URL = env.address("SITE_URL", env.text("SITE_URL") or "http://localhost:8000", "http", "https")
+HERE = f"http://localhost:{env.text('PORT') or 8000}"
+SITE_URL = env.address("SITE_URL", env.text("SITE_URL") or HERE, "http", "https")
 
 INSTALLED_APPS = [
     "omnicrm",

@@ -295,6 +295,26 @@ def test_only_the_web_keeps_connections(start: str, given: dict[str, str], pool:
 
 
 @pytest.mark.parametrize(
+    ("given", "site"),
+    [
+        ({}, "http://localhost:8000"),
+        ({"PORT": "8001"}, "http://localhost:8001"),
+        ({"PORT": "8001", "SITE_URL": "https://crm.example.org"}, "https://crm.example.org"),
+    ],
+)
+def test_its_own_address_follows_the_port(given: dict[str, str], site: str) -> None:
+    """Google, and mail, send people back to it."""
+    done = subprocess.run(
+        [sys.executable, "-c", "from omnicrm import settings; print(settings.SITE_URL)"],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)} | PRODUCTION | {"SITE_URL": ""} | given,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"{site}\n"
+
+
+@pytest.mark.parametrize(
     ("given", "bound"),
     [
         ({}, ["127.0.0.1:8000"]),

@@ -60,7 +60,7 @@ def test_runs_once_and_leaves_nothing(
     home: Home, port: int, manage: Callable[..., subprocess.Popen[str]]
 ) -> None:
     first = manage("up", OMNICRM_KEYS="")
-    said = up_to(first, f"OmniCRM is at http://127.0.0.1:{port}/ (Ctrl-C stops it)")
+    said = up_to(first, f"OmniCRM is at http://localhost:{port}/ (Ctrl-C stops it)")
     assert "setup    | Running migrations:" in said
     assert (
         f"setup    | The keys that seal mail and secrets are in {home.path / 'keys'}, for this account alone"
@@ -71,7 +71,7 @@ def test_runs_once_and_leaves_nothing(
 
     second, _ = manage("up").communicate(timeout=30)
     assert second.startswith(
-        f"CommandError: OmniCRM is already running from this folder, at http://127.0.0.1:{port}/."
+        f"CommandError: OmniCRM is already running from this folder, at http://localhost:{port}/."
     )
     assert second.count("\n") == 1
 

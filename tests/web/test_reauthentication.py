@@ -45,6 +45,12 @@ def test_every_name_is_a_door() -> None:
     assert len(DOORS) >= 10
 
 
+def test_who_has_just_chosen_a_password_is_not_asked_for_it(db: None) -> None:
+    browser = Client()
+    browser.post("/accounts/signup/", {"email": "new@example.org", "password1": "a long secret 9"})
+    assert browser.get("/connections/google/").status_code == 200
+
+
 @pytest.mark.parametrize("door", DOORS, ids=str)
 def test_an_old_log_in_opens_no_sensitive_door(alice: User, door: Address) -> None:
     browser = signed_in(Client(), alice, seconds_ago=OLD)

@@ -95,11 +95,12 @@ def programs(console: Console, home: Home, address: tuple[str, int], keep_open: 
 
     def program(name: str, *arguments: str, **environment: str) -> Program:
         python = [sys.executable, "-m", *arguments]
-        return Program(name, python, console, environment=environment, keep_open=keep_open)
+        known = {"PORT": str(port), **environment}  # SITE_URL follows from it
+        return Program(name, python, console, environment=known, keep_open=keep_open)
 
     host, port = address
     return [
-        program("web", "gunicorn", "-c", "python:omnicrm.serving", BIND=host, PORT=str(port)),
+        program("web", "gunicorn", "-c", "python:omnicrm.serving", BIND=host),
         program("worker", *CELERY, "worker", *WORKER, PYTHONWARNINGS=HUSHED),
         program("beat", *CELERY, "beat", "--loglevel", "WARNING", *beat(home)),
     ]
@@ -162,7 +163,9 @@ def reachable_host(bind: str) -> str:
 
 
 def url_of(bind: str, port: int) -> str:
+    """What to type. By name where SITE_URL has a name: a browser takes the two for different sites."""
     host = reachable_host(bind)
+    host = "localhost" if host == "127.0.0.1" else host
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
