@@ -20,6 +20,7 @@ from integrations.models import GoogleAccount, Provenance, RawEvent, SyncStream
 from integrations.streams import watching
 from integrations.streams.calendar_list import begin_calendar_list
 from integrations.streams.health import cured
+from integrations.streams.ticking import come_back
 from jobs.models import Batch, Job
 from jobs.queue import enqueue
 from omnicrm.events import note
@@ -86,7 +87,7 @@ def connect(
     if grant.reads_mail:
         mail_of(account)
     if grant.reads_calendars:
-        begin_calendar_list(account)
+        come_back(begin_calendar_list(account))  # somebody waits to see which there are
     learn_own_addresses(account)
     note(user.pk, "account.connected", on=account, mail=grant.reads_mail, calendars=grant.reads_calendars)
     return account
