@@ -19,6 +19,7 @@ from integrations.plan import Refused
 from integrations.status import clock
 from integrations.streams import health
 from integrations.streams.calendar_plan import start_plan
+from integrations.streams.picking import can_be_picked, start_picked, stream_of_raw
 from integrations.streams.reconciling import reconcile_soon
 from integrations.streams.steps import FOLLOWED, STOPPED, may_ask
 from integrations.streams.ticking import come_back, sync_now
@@ -115,6 +116,24 @@ def plan_calendar(request: AuthedRequest, pk: UUID, stream_id: UUID) -> HttpResp
         batch = start_plan(request.user, stream)
     except Refused as refused:
         return go_to(request, reverse("connections:list"), str(refused))
+    return go_to(request, reverse("batches:detail", args=[batch.pk]))
+
+
+@require_POST
+@limited("import")
+def bring_in(request: AuthedRequest, pk: UUID) -> HttpResponse:
+    """Plans the import of one message that a rule had left out, and leads to the plan."""
+    raw = owned_or_404(RawEvent.objects.for_user(request.user).defer("payload"), pk=pk)
+    stream = stream_of_raw(raw)
+    home = reverse("integrations:why")
+    if stream is None or not can_be_picked(raw):
+        return go_to(
+            request, home, "This can no longer be brought in by itself. Ask again what became of it."
+        )
+    try:
+        batch = start_picked(request.user, stream, {raw.external_id: raw.thread})
+    except Refused as refused:
+        return go_to(request, home, str(refused))
     return go_to(request, reverse("batches:detail", args=[batch.pk]))
 
 

@@ -49,6 +49,8 @@ class Line:
     batch: Batch | None = None
     source: str = ""
     """Where it is, if it is in no batch."""
+    bring_in: str = ""
+    """The id of what was left out, where it can be brought in by itself."""
 
 
 def line(item: PlanItem, **more: Any) -> Line:

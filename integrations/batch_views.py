@@ -18,6 +18,7 @@ from integrations.batch_page import PAGE, BatchPage
 from integrations.headline import removed_words
 from integrations.origins import PLANNED, stream_of
 from integrations.streams import calendar_plan
+from integrations.streams.picking import pick_again
 from integrations.streams.previewing import NO_ACCOUNT, start_preview
 from jobs import batches, undo
 from jobs.models import Batch
@@ -106,6 +107,8 @@ def planned_again(batch: Batch, options: dict[str, bool]) -> Batch:
     stream = stream_of(batch)
     if stream is None:
         raise plan.Refused(NO_ACCOUNT)
+    if batch.options.get("picked"):
+        return pick_again(batch, stream)
     start = calendar_plan.start_plan if batch.kind == calendar_plan.IMPORT else start_preview
     return start(batch.user, stream, **options)
 

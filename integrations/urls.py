@@ -23,6 +23,7 @@ urlpatterns = [
     path("upload/", views.upload, name="upload"),
     path("sample/", views.sample_mailbox, name="sample"),
     path("why/", views.why, name="why"),
+    path("why/<uuid:pk>/bring-in/", account_views.bring_in, name="bring_in"),
     path("letters/<uuid:pk>/", letters.as_sent, name="letter"),
 ]
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 from integrations.answers import ON_ITS_WAY, PUT_ASIDE, answer_of
 from integrations.batch_page import Line, answered
 from integrations.ledger import lines_about, named_by_streams, said_of
 from integrations.models import RawEvent, SyncWork
+from integrations.streams.picking import can_be_picked
 from jobs.models import Batch
 
 
@@ -19,8 +21,10 @@ def whereabouts(user_id: UUID, wanted: str) -> list[Line]:
     beyond = [raw for raw in raws if (raw.batch_id, raw.external_id) not in planned]
     named = {raw.external_id for raw in raws} | {line.external_id for line in lines}
     batches = Batch.objects.for_user(user_id).in_bulk([raw.batch_id for raw in beyond if raw.batch_id])
+    answers = zip(lines, answered(user_id, lines), strict=True)
+    offers = {raw.external_id: offer(raw) for raw in raws}
     return [
-        *answered(user_id, lines),
+        *(replace(told, bring_in=offers.get(item.external_id, "")) for item, told in answers),
         *(held(raw, batches.get(raw.batch_id)) for raw in beyond),
         *(waiting(one) for one in work if one.external_id not in named),
     ]
@@ -29,7 +33,14 @@ def whereabouts(user_id: UUID, wanted: str) -> list[Line]:
 def held(raw: RawEvent, batch: Batch | None) -> Line:
     what = f"Mail from {raw.author}" if raw.author else f"Message {raw.external_id}"
     told = answer_of(said_of(raw), raw.reason)
-    return Line(what, raw.author, raw.occurred_at, answer=told, batch=batch, source=place(raw.source))
+    where = place(raw.source)
+    return Line(
+        what, raw.author, raw.occurred_at, answer=told, batch=batch, source=where, bring_in=offer(raw)
+    )
+
+
+def offer(raw: RawEvent) -> str:
+    return str(raw.pk) if can_be_picked(raw) else ""
 
 
 def waiting(work: SyncWork) -> Line:

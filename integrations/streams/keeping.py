@@ -10,6 +10,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +27,7 @@ from integrations.streams import heads, withdrawing
 from integrations.streams.policy import AWAY, PLACES, Policy, is_policy
 from integrations.streams.standing import live_batch
 from jobs import batches
+from jobs.models import Batch
 from omnicrm.events import note
 
 MOST_TRIES = 3
@@ -59,6 +61,13 @@ class Keeping:
         self.back: list[RawEvent] = []
         self.ended: list[SyncWork] = []
         self.asked: list[SyncWork] = []
+
+    @cached_property
+    def picked(self) -> set[UUID]:
+        """Imports whose messages somebody chose one by one: no rule holds for them."""
+        batches = {work.batch_id for work in self.work.values() if work.batch_id}
+        rows = Batch.objects.for_user(self.stream.user_id).filter(pk__in=batches, options__picked=True)
+        return set(rows.values_list("pk", flat=True))
 
     # --- what history and lists say
 
@@ -167,7 +176,7 @@ class Keeping:
             self.end(work.external_id)
             if raw is not None:
                 self.judge(raw, list(message.labels), message.history_id)
-        elif rule:
+        elif rule and work.batch_id not in self.picked:
             self.end(work.external_id)
             self.explain(work, message, rule)
         elif self.is_all_we_keep(message):

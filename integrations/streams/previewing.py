@@ -171,6 +171,10 @@ def begin(batch: Batch, begun: Begun) -> Again:
         "baseline": begun.profile.history_id,
         "policy_of": policy.as_json(),
     }
+    if batch.options.get("picked"):  # its lines are there already, and nothing is listed
+        batch.save(update_fields=["options", "updated_at"])
+        plan_lines.decide(batch)
+        return Again({"sample": 0})
     batch.total_steps = begun.profile.messages
     batch.save(update_fields=["options", "total_steps", "updated_at"])
     return Again({"bucket": 0, "page": "", "seq": 0})

@@ -17,7 +17,7 @@ from django.db import models
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from contacts.models import Contact, ContactIdentity, Interaction, Note, Suppression, Task
-from integrations.models import Export, GoogleAccount, OutboxMessage, SyncStream
+from integrations.models import Export, GoogleAccount, OutboxMessage, RawEvent, SyncStream
 from jobs.models import Batch, Job
 from omnicrm.models import User
 from omnicrm.owned import OwnedModel
@@ -35,6 +35,7 @@ PARAMETERS: dict[str, tuple[type[models.Model], str]] = {
     "/contacts/<slug>/notes/<note_id>": (Note, "pk"),
     "/contacts/<slug>/tasks/<task_id>": (Task, "pk"),
     "/import/letters/<pk>": (Interaction, "pk"),
+    "/import/why/<pk>": (RawEvent, "pk"),
     "/jobs/<pk>": (Job, "pk"),
     "/letters/<pk>": (OutboxMessage, "pk"),
     "/settings/exports/<pk>": (Export, "pk"),
