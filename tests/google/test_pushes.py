@@ -47,7 +47,6 @@ def at(settings: Any) -> Iterator[fakes.Google]:
     google.pushes.most_per_second = 0
     settings.GOOGLE_PUBSUB_TOPIC, settings.GOOGLE_PUSH_ACCOUNT = TOPIC, ROBOT
     settings.GOOGLE_PUSH_AUDIENCE, settings.GOOGLE_CALENDAR_PUSH = AUDIENCE, True
-    settings.RATE_LIMITS = settings.RATE_LIMITS | {"push": "100000/minute"}
     with served(google, settings):
         yield google
 
@@ -118,15 +117,19 @@ def test_without_keys_nobody_knows_and_google_tries_again(
     assert (answer.status_code, answer["Retry-After"], waiting(stream)) == (503, "60", [])
 
 
-def test_it_may_be_told_so_often_and_no_more(
-    stream: SyncStream, world: Client, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def three_a_minute(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     settings.RATE_LIMITS = settings.RATE_LIMITS | {"push": "3/minute"}
-    limit_of.cache_clear()
     monkeypatch.setattr(ratelimits, "counters", Counters())
+    limit_of.cache_clear()
+    yield
+    limit_of.cache_clear()
+
+
+@pytest.mark.usefixtures("three_a_minute")
+def test_it_may_be_told_so_often_and_no_more(stream: SyncStream, world: Client) -> None:
     world.defaults["REMOTE_ADDR"] = "198.51.100.77"
     assert [tell(world, token()) for _ in range(4)] == [204, 204, 204, 429]
-    limit_of.cache_clear()
 
 
 @pytest.mark.parametrize(
