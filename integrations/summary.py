@@ -59,10 +59,12 @@ def counted(batch: Batch) -> dict[str, Any]:
     }
 
 
+# What Google has cancelled of a series is a row, so that the series leaves it out, and nothing that anybody would count.
 MADE = """
 SELECT (SELECT count(*) FROM contacts_contact WHERE user_id = %(user)s AND batch_id = %(batch)s),
        (SELECT count(*) FROM contacts_interaction WHERE user_id = %(user)s AND batch_id = %(batch)s),
-       (SELECT count(*) FROM contacts_calendarevent WHERE user_id = %(user)s AND batch_id = %(batch)s),
+       (SELECT count(*) FROM contacts_calendarevent WHERE user_id = %(user)s AND batch_id = %(batch)s
+            AND NOT (status = 'cancelled' AND google_id <> '')),
        (SELECT count(DISTINCT object_id) FROM omnicrm_event
             WHERE user_id = %(user)s AND batch_id = %(batch)s AND action = 'contact.updated'),
        (SELECT count(*) FROM jobs_planitem WHERE user_id = %(user)s AND batch_id = %(batch)s AND outcome = 'skip')
