@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import Any
 
 from integrations import deciding
@@ -40,13 +41,13 @@ def estimates(batch: Batch, stream: SyncStream, wanted: int) -> dict[str, Any]:
     """From the letters that were looked at: how many people and senders there may be, and since when."""
     rows = PlanItem.objects.for_user(batch.user_id).filter(batch=batch, data__looked=True)
     looked: list[dict[str, Any]] = [row.data for row in rows[:SAMPLE]]
-    senders = {data["from"] for data in looked if data.get("from")}
+    senders = Counter(data["from"] for data in looked if data.get("from"))
     dates = sorted(data["date"] for data in looked if data.get("date"))
-    people = {email for data in looked for email in met(data, batch, Preferences.of(stream.account))}
+    people = Counter(email for data in looked for email in met(data, batch, Preferences.of(stream.account)))
     return {
         "sampled": len(looked),
-        "senders": grown(len(senders), len(looked), wanted),
-        "people": grown(len(people), len(looked), wanted),
+        "senders": grown(senders, len(looked), wanted),
+        "people": grown(people, len(looked), wanted),
         "oldest": dates[0] if dates else "",
         "newest": dates[-1] if dates else "",
     }
@@ -67,9 +68,14 @@ def met(data: dict[str, Any], batch: Batch, preferences: Preferences) -> set[str
     }
 
 
-def grown(found: int, looked: int, all_of_them: int) -> int:
-    """How many different ones there may be among all: the more there are, the more often it is somebody known."""
-    return round(found * math.sqrt(max(1.0, all_of_them / looked))) if looked else 0
+def grown(found: Counter[str], looked: int, all_of_them: int) -> int:
+    """How many different ones there may be among all. Those that were met once tell how many were not met yet; where
+    everybody is met again and again, there are hardly others."""
+    if not looked or looked >= all_of_them:
+        return len(found)
+    once, twice = (sum(times == often for times in found.values()) for often in (1, 2))
+    unseen = once * (once - 1) / (2 * (twice + 1))
+    return round(min(len(found) + unseen, len(found) * math.sqrt(all_of_them / looked)))
 
 
 def warnings(batch: Batch, stream: SyncStream) -> list[str]:
