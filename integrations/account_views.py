@@ -110,8 +110,9 @@ def resume(request: AuthedRequest, pk: UUID) -> HttpResponse:
 def plan_calendar(request: AuthedRequest, pk: UUID, stream_id: UUID) -> HttpResponse:
     """Plans what following a calendar would bring, and leads to the plan."""
     rows = SyncStream.objects.for_user(request.user).filter(account=account_of(request, pk))
-    calendars = rows.filter(kind=SyncStream.Kind.CALENDAR).select_related("account")
-    stream = owned_or_404(calendars, pk=stream_id)
+    stream = owned_or_404(rows.select_related("account"), pk=stream_id)
+    if stream.kind != SyncStream.Kind.CALENDAR:
+        return go_to(request, reverse("connections:list"), "This is no calendar. Choose one on the card.")
     try:
         batch = start_plan(request.user, stream)
     except Refused as refused:

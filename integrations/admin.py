@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from integrations import quota
 from integrations.models import GoogleAccount, QuotaBucket, RawEvent, SourceFile, SyncStream, SyncWork
 from omnicrm.acting import as_role
-from omnicrm.admin import ModelAdmin, OpsAdmin, looked
+from omnicrm.admin import Narrow, OpsAdmin, looked
 
 
 @admin.register(RawEvent)
@@ -58,7 +58,7 @@ class SyncWorkAdmin(OpsAdmin):
 
 
 @admin.register(QuotaBucket)
-class QuotaBucketAdmin(ModelAdmin):
+class QuotaBucketAdmin(Narrow):
     """How much of Google's quotas is used, who was asked to pause, and which breaker is open; and a way to end both."""
 
     list_display = (

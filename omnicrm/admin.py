@@ -150,7 +150,7 @@ def looked(request: HttpRequest, owner: UUID, action: str, **more: Any) -> None:
             note(owner, action, by=str(request.user.pk), **more)
 
 
-class Narrow(WatchedAdmin):
+class Narrow(ModelAdmin):
     """Filters by what it shows alone: one on a hidden column would spell out its words, letter by letter."""
 
     def shown(self) -> Iterable[str]:
@@ -161,7 +161,7 @@ class Narrow(WatchedAdmin):
         return is_shown and super().lookup_allowed(lookup, value, request)
 
 
-class OpsAdmin(Narrow):
+class OpsAdmin(Narrow, WatchedAdmin):
     """Read-only pages over a table of all users: its list, and the columns of a row that operators may read."""
 
     ordering = ("-created_at",)
@@ -199,7 +199,7 @@ def fields(model: type[models.Model], names: Iterable[str]) -> list[models.Field
 
 
 @admin.register(User)
-class UserAdmin(Narrow):
+class UserAdmin(Narrow, WatchedAdmin):
     """Accounts are made with `create_user` and removed with `erase_user`; here they are only let in or kept out."""
 
     def owner_id(self, row: User) -> UUID:
