@@ -41,7 +41,7 @@ def test_it_serves_sample_mail_and_says_where(tmp_path: Path) -> None:
     with running("--messages", "30", "--account", "ada@example.com", "--mbox", str(archive)) as there:
         assert set(there) == {
             "GOOGLE_API_ROOT", "GOOGLE_AUTH_URI", "GOOGLE_TOKEN_URI", "GOOGLE_REVOKE_URI", "GOOGLE_USERINFO_URI",
-            "GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET",
+            "GOOGLE_CERTS_URI", "GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET",
         }  # fmt: skip
         root = there["GOOGLE_API_ROOT"]
         assert root.startswith("http://127.0.0.1:")

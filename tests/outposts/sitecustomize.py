@@ -4,7 +4,10 @@ import importlib.util
 import sys
 from pathlib import Path
 
-if importlib.util.find_spec("pytest") is not None:
+is_a_process_of_tests = "sys.stdin.readline" in " ".join(
+    sys.orig_argv
+)  # of xdist, which loads the plugin itself
+if importlib.util.find_spec("pytest") is not None and not is_a_process_of_tests:
     place = Path(__file__).parent.parent / "loopback.py"
     spec = importlib.util.spec_from_file_location("loopback_of_tests", place)
     module = importlib.util.module_from_spec(spec)
