@@ -208,12 +208,10 @@ def forget(account: GoogleAccount) -> None:
 
 
 def locked(*names: str) -> list[QuotaBucket]:
-    """These buckets. Everybody locks them in the order of their names, so that nobody waits for each other."""
-    rows = QuotaBucket.objects.select_for_update().filter(name__in=names).order_by("name")
-    if len(found := {row.name: row for row in rows}) < len(names):
-        new = [QuotaBucket(name=name) for name in sorted(names)]
-        QuotaBucket.objects.bulk_create(new, ignore_conflicts=True)
-        found = {row.name: row for row in rows.all()}
+    """These buckets, made where there are none. Everybody takes and makes them one by one in the order of their
+    names, so that no two wait for each other: whoever holds one asks only for later ones."""
+    buckets = QuotaBucket.objects.select_for_update()
+    found = {name: buckets.get_or_create(name=name)[0] for name in sorted(names)}
     return [found[name] for name in names]
 
 

@@ -26,6 +26,7 @@ from omnicrm.acting import acting_as
 from omnicrm.blind import blind, is_blind, kept_otherwise
 from omnicrm.crypto import CannotOpen, Keyring
 from omnicrm.embedded.postgres import programs
+from omnicrm.keys import refuse_wrong_keys
 from omnicrm.models import User
 from omnicrm.personal import is_sealed
 from tests.commands.contract import run
@@ -317,6 +318,7 @@ def test_a_change_of_keys_reaches_columns_and_logs_and_an_undo_still_fits(
 
 @pytest.mark.django_db
 def test_the_setting_is_carried_out_there_and_back(alice: User, folder: Path, settings: Any) -> None:
+    refuse_wrong_keys()  # as at every start: an installation has its keys before anyone sets it otherwise
     with acting_as(alice.pk):
         editing.create_contact(alice, name="Grace Hopper", addresses=["grace@example.com"])
     batch = import_file(alice, folder / "grace.vcf")

@@ -164,9 +164,12 @@ def test_eight_at_once_get_no_more_than_there_is(committed: None) -> None:
     assert row().units == pytest.approx(800 + 80 * 0.96 - 860)
 
 
-def test_the_first_of_all_calls_may_be_several(committed: None) -> None:
-    at_once(8, lambda number: asked(100, who=ADA if number % 2 else GRACE))
-    assert (row(ADA).units, row(GRACE).units) == (400, 400)
+def test_the_first_calls_of_an_account_may_be_several(committed: None) -> None:
+    """Whether the project was asked for before or not: nobody waits for whoever waits for them."""
+    for _ in range(10):
+        one, other = uuid4(), uuid4()
+        at_once(8, lambda number, two=(one, other): asked(10, who=two[number % 2]))
+        assert (row(one).units, row(other).units) == (760, 760)
 
 
 @pytest.mark.parametrize(("ones", "others"), [(500, 500), (500, 20), (20, 500), (200, 40)])
