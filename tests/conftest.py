@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.hashers import ScryptPasswordHasher
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
@@ -44,6 +45,12 @@ def uncollected() -> None:
     settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
     settings.STATIC_ROOT = Path(settings.HOME.path) / "static"
     settings.STATIC_ROOT.mkdir(exist_ok=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> None:
+    """Half of the time of most tests went into hashing Alice's password as dearly as an installation does."""
+    ScryptPasswordHasher.work_factor = 2
 
 
 @pytest.fixture

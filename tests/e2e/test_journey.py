@@ -77,8 +77,7 @@ class Journey:
 
     def see(self, name: str) -> None:
         """At both widths, in light and dark."""
-        self.found += faults(self.page, name, "light")
-        self.found += faults(self.page, name, "dark")
+        self.found += faults(self.page, name)
 
     def click(self, role: Any, name: str) -> None:
         self.page.get_by_role(role, name=name).first.click()

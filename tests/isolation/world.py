@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 
 from django.http import HttpResponse
@@ -13,7 +14,7 @@ from tests.factories import make_user
 from tests.isolation.accounts import ACCOUNT, plant_account
 from tests.isolation.planting import Rows, digest, plant
 from tests.isolation.site import Address
-from tests.isolation.visiting import Visitor, Way, attempt, leaks, tempting, told
+from tests.isolation.visiting import Visitor, attempt, every_way, leaks, tempting, told
 
 
 @dataclass
@@ -77,9 +78,9 @@ def objections(
         form = {} if address.is_admin else tempting(world.hers)
         for each in tries(address, world):
             with attempt():
-                answers = [visitor.ask(method, each.path, form, way) for way in Way]
+                answers = every_way(partial(visitor.ask, method, each.path, form))
                 after = digest(world.alice)
-                controls = [visitor.ask(method, each.control, form, way) for way in Way if each.control]
+                controls = every_way(partial(visitor.ask, method, each.control, form)) if each.control else []
             said = f"{method} {each.path}"
             for answer in answers:
                 seen = {world.columns[number] for number in leaks(answer, each.path, "a")}
@@ -99,7 +100,9 @@ def differences(
     each: Try, said: str, answers: list[HttpResponse], controls: list[HttpResponse]
 ) -> Iterator[str]:
     """Where an id of hers is not answered as one that nobody has: not found, not in this way, or (admin) log in."""
-    for answer, control in zip(answers, controls, strict=bool(controls)):
+    for answer, control in zip(
+        answers, controls, strict=False
+    ):  # where one says 405, the first tells them apart
         real, none = told(answer, each.path), told(control, each.control)
         if real != none:
             yield f"{said} differs from an id that nobody has: {real} and {none}."
