@@ -70,23 +70,15 @@ def list_calendars(google: Google, *, sync_token: str = "", page: str = "") -> C
 def list_events(google: Google, calendar: str, *, sync_token: str = "", page: str = "") -> EventPage:
     """One page of a calendar: series as one event each, with their exceptions, and what was cancelled. All pages of
     one listing, and later ones with its token, ask with the same parameters, as Google demands."""
-    asked = (
-        google.service("calendar")
-        .events()
-        .list(
-            calendarId=calendar,
-            maxResults=EVENTS,
-            singleEvents=False,
-            showDeleted=True,
-            syncToken=sync_token or None,
-            pageToken=page or None,
-        )
-    )
-    return google.call("events.list", asked, read_events)
+    return events_page(google, calendar, page, syncToken=sync_token or None)
 
 
 def list_updated(google: Google, calendar: str, since: dt.datetime, *, page: str = "") -> EventPage:
     """One page of what was changed, made or cancelled since then. It has no token that could be followed."""
+    return events_page(google, calendar, page, updatedMin=since.isoformat())
+
+
+def events_page(google: Google, calendar: str, page: str, **since: str | None) -> EventPage:
     asked = (
         google.service("calendar")
         .events()
@@ -95,8 +87,8 @@ def list_updated(google: Google, calendar: str, since: dt.datetime, *, page: str
             maxResults=EVENTS,
             singleEvents=False,
             showDeleted=True,
-            updatedMin=since.isoformat(),
             pageToken=page or None,
+            **since,
         )
     )
     return google.call("events.list", asked, read_events)
