@@ -44,3 +44,16 @@ def violations(page: Page) -> list[str]:
 def overflow(page: Page) -> int:
     """Pixels by which the page is wider than its window."""
     return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+def overfull(page: Page) -> list[str]:
+    """Tags that are lower than their words are high, so that these lie on what stands around."""
+    return list(page.evaluate(TALLER_INSIDE))
+
+
+TALLER_INSIDE = """() => {
+  const height = (one) => one.getBoundingClientRect().height
+  const words = document.createRange()
+  const is_taller = (tag) => { words.selectNodeContents(tag); return height(words) > height(tag) + 2 }
+  return [...document.querySelectorAll('.tag')].filter(is_taller).map((tag) => tag.textContent.trim())
+}"""

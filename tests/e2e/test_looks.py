@@ -13,7 +13,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from omnicrm.models import User
 from tests.e2e.places import EMPTY, OUTSIDE, fill
-from tests.e2e.seeing import Eyes, overflow, violations
+from tests.e2e.seeing import Eyes, overflow, overfull, violations
 from tests.factories import make_contact, make_identity
 from tests.isolation.site import addresses
 
@@ -31,6 +31,7 @@ def faults(page: Page, name: str) -> list[str]:
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             found += [f"{name}, {width} px, {scheme}: {problem}" for problem in violations(page)]
         found += [f"{name}, {width} px: {overflow(page)} px too wide"] if overflow(page) > 0 else []
+        found += [f"{name}, {width} px: “{tag}” does not fit" for tag in overfull(page)]
     return found
 
 
