@@ -113,10 +113,16 @@ def running(site: Site) -> int:
     return site.states().get("running", 0)
 
 
-def test_a_killed_child(site: Site, worker: subprocess.Popen[bytes], shown: Shown) -> None:
+def busy_with_two(site: Site) -> int:
+    """Both children are in the middle of something that lasts, before there is anything else that one might have taken:
+    what lasts would begin after the killing then, and last."""
     site.enqueue(("chaos_work", ALICE, 2, {"seconds": 30}))
-    count = 2 + backlog(site)
     assert eventually(lambda: running(site) == 2, 20)
+    return 2
+
+
+def test_a_killed_child(site: Site, worker: subprocess.Popen[bytes], shown: Shown) -> None:
+    count = busy_with_two(site) + backlog(site)
     for child in children(worker):
         child.kill()
     assert site.settled(LEASE + 15)
@@ -127,9 +133,7 @@ def test_a_killed_child(site: Site, worker: subprocess.Popen[bytes], shown: Show
 def test_a_killed_worker(
     site: Site, worker: subprocess.Popen[bytes], workers: list[subprocess.Popen[bytes]], shown: Shown
 ) -> None:
-    site.enqueue(("chaos_work", ALICE, 2, {"seconds": 30}))
-    count = 2 + backlog(site)
-    assert eventually(lambda: running(site) == 2, 20)
+    count = busy_with_two(site) + backlog(site)
     os.killpg(worker.pid, signal.SIGKILL)
     worker.wait()
     workers[:] = [site.worker()]
