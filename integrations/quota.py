@@ -16,14 +16,15 @@ from django.db import transaction
 from django.utils import timezone
 
 from integrations import breaking, sharing
-from integrations.google.errors import SLOWER, Failure, Kind, pause
+from integrations.google.errors import SLOWER, TOO_LARGE, Failure, Kind, pause
 from integrations.models import GoogleAccount, QuotaBucket
 from jobs.queue import RetryLater
 
 BURST = 10.0
 """Seconds for which a bucket holds units."""
 SMALLEST, LARGEST = 5, 25
-"""Calls of a batch: it is halved when Google pushes back, and grows by one in a minute in which it did not."""
+"""Calls of a batch: it is halved when Google pushes back or its answer is too large, and grows by one in a minute
+without."""
 CLEAN = dt.timedelta(minutes=1)
 IN_FLIGHT = 75.0
 """Seconds after which a batch has ended, whatever became of its process: longer than any call may take."""
@@ -134,6 +135,8 @@ def heard(
             own.used["batch"] = None
         if slower := [failure for failure in failures if failure and failure.kind in SLOWER]:
             push_back(own, rest, max(slower, key=how_long), now)
+        elif len(failures) > 1 and TOO_LARGE in failures:
+            shrink(own, now)
         elif None in failures:
             run_clean(own, now)
         remember_trouble(project, failures, now)
@@ -171,6 +174,10 @@ def push_back(own: QuotaBucket, rest: Sequence[QuotaBucket], failure: Failure, n
     until = now + dt.timedelta(seconds=pause(failure, own.used["streak"]))
     for bucket in (own, *rest):
         bucket.not_before = max(until, bucket.not_before or until)
+    shrink(own, now)
+
+
+def shrink(own: QuotaBucket, now: dt.datetime) -> None:
     own.batch_size, own.clean_since = max(SMALLEST, own.batch_size // 2), now
 
 

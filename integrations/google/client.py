@@ -21,7 +21,7 @@ from googleapiclient.http import BatchHttpRequest
 from httplib2 import HttpLib2Error
 
 from integrations.google import oauth
-from integrations.google.errors import TOO_LARGE, UNEXPECTED, Failed, Failure, Garbled, TokenRefused, classify
+from integrations.google.errors import UNEXPECTED, Failed, Failure, Garbled, TokenRefused, classify
 from integrations.google.oauth import Grant
 from integrations.google.transport import Transport
 
@@ -102,15 +102,11 @@ class Google:
     def batch(
         self, call: str, api: str, requests: Sequence[Any], read: Callable[[dict[str, Any]], Item]
     ) -> list[Item | Failure]:
-        """What `read` finds in the answer to each, asked in one request; in several where that answer is too large."""
+        """What `read` finds in the answer to each, asked in one request; a lone one needs none around it."""
         if not requests:
             return []
         self.gate.admit(call, len(requests))
         found = self.ask(call, lambda: self.collect(call, api, requests, read), len(requests))
-        if len(requests) > 1 and found == [TOO_LARGE] * len(requests):
-            half = len(requests) // 2
-            parts = requests[:half], requests[half:]
-            return [one for part in parts for one in self.batch(call, api, part, read)]
         self.gate.heard(call, failures(found))
         return found
 
@@ -124,6 +120,10 @@ class Google:
     def collect(
         self, call: str, api: str, requests: Sequence[Any], read: Callable[[dict[str, Any]], Item]
     ) -> list[Item | Failure]:
+        for request in requests:
+            request.postproc = lambda _, content: content  # one that cannot be read must not spoil the others
+        if len(requests) == 1:
+            return [self.found(call, requests[0].execute(num_retries=0), read)]
         found: list[Item | Failure] = []
 
         def take(_: str, content: bytes, error: Exception | None) -> None:
@@ -132,7 +132,6 @@ class Google:
         place = document(api, settings.GOOGLE_API_ROOT)
         batch = Batch(callback=take, batch_uri=place["rootUrl"] + place["batchPath"])
         for request in requests:
-            request.postproc = lambda _, content: content  # one that cannot be read must not spoil the others
             batch.add(request)
         batch.send()
         return found

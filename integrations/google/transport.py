@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import httplib2
 from django.conf import settings
@@ -18,6 +20,8 @@ LONGEST = 60.0
 """Seconds for the whole of an answer: a batch of letters with attachments takes its time."""
 LARGEST = 120_000_000
 """Bytes of an answer: a letter may have 50 MB, and is sent in base64."""
+LARGEST_OF_SEVERAL = 30_000_000
+"""Bytes of the answer to a batch: taking it apart needs eight times as much memory."""
 PLACES = (
     "GOOGLE_API_ROOT",
     "GOOGLE_AUTH_URI",
@@ -28,6 +32,7 @@ PLACES = (
 )
 TOKENS = Patience(seconds=SILENCE, silence=SILENCE)
 CALLS = Patience(seconds=LONGEST, silence=SILENCE, largest=LARGEST)
+BATCHES = replace(CALLS, largest=LARGEST_OF_SEVERAL)
 
 
 def session(patience: Patience = TOKENS) -> Any:
@@ -67,5 +72,6 @@ class Transport:
 
     def send(self, uri: str, method: str, body: bytes | None, headers: Mapping[str, str]) -> Any:
         said = {**headers, "authorization": f"Bearer {self.used}", "user-agent": AGENT}
-        with session(CALLS) as ours:
+        is_batch = "batch" in urlsplit(uri).path.split("/")
+        with session(BATCHES if is_batch else CALLS) as ours:
             return ours.request(method, uri, data=body, headers=said)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from contacts.models import Interaction
+from integrations.google import transport
 from integrations.ledger import ledger, why
 from integrations.models import GoogleAccount, QuotaBucket, RawEvent, SyncStream, SyncWork
 from integrations.streams.health import cured, go_on
@@ -17,6 +20,7 @@ from jobs.models import Job
 from jobs.runner import run_one
 from omnicrm.acting import acting_as
 from omnicrm.models import User
+from omnicrm.outgoing import Patience
 from tests.fakes import google as fakes
 from tests.fakes.google.answers import error
 from tests.google.mailboxes import (
@@ -192,18 +196,20 @@ def test_zero_calls_in_the_penalty_box(at: fakes.Google, stream: SyncStream, ali
 
 
 @pytest.mark.parametrize("effect", ["500", "503", "html", "reset", "truncated", "invalid_json", "lost"])
-@pytest.mark.parametrize("where", ["history.list", BATCHES])
+@pytest.mark.parametrize(("where", "letters"), [("history.list", 1), (BATCHES, 2), ("messages.get", 1)])
 def test_what_passes_by_itself(
-    at: fakes.Google, stream: SyncStream, alice: User, effect: str, where: str
+    at: fakes.Google, stream: SyncStream, alice: User, effect: str, where: str, letters: int
 ) -> None:
     bring(stream)
-    deliver(at, "arrived")
-    at.faults.add(where, effect, count=1)
+    for n in range(letters):
+        deliver(at, f"arrived {n}", after=n)
+    fault = at.faults.add(where, effect, count=1)
     follow(stream)
-    assert fresh(stream).health == "ok"
+    assert (fresh(stream).health, fault.hits) == ("ok", 1)
     later(stream)
     follow(stream)
-    assert (subjects(alice), work_left(alice), fresh(stream).fail_streak) == (["arrived"], [], 0)
+    assert subjects(alice) == [f"arrived {n}" for n in range(letters)]
+    assert (work_left(alice), fresh(stream).fail_streak) == ([], 0)
 
 
 def test_a_key_that_ends_in_the_middle_is_renewed_once_and_kept(
@@ -262,9 +268,7 @@ def test_what_cannot_be_fetched_is_put_aside_and_the_rest_flows(
 ) -> None:
     bad, *_ = [deliver(at, f"letter {n}", after=n) for n in range(4)]
     batch = approved(plan(stream))
-    at.faults.add(
-        lambda call: call.in_batch and bad in call.path, error(400, "invalidArgument", "No."), count=10
-    )
+    at.faults.add(lambda call: bad in call.path, error(400, "invalidArgument", "No."), count=10)
     run_all(alice)
     later(stream)
     follow(stream)
@@ -312,6 +316,26 @@ def test_broken_letters_neither_stop_nor_block_anything(
     with acting_as(alice.pk):
         assert ledger(alice.pk)["balanced"]
         assert not Job.objects.for_user(alice).filter(state="dead").exists()
+
+
+def test_letters_that_are_too_large_together_come_one_by_one(
+    at: fakes.Google, stream: SyncStream, alice: User, monkeypatch: pytest.MonkeyPatch, time_machine: Any
+) -> None:
+    """Whatever the quota lets through at once, the next try is a smaller one."""
+    for n in range(25):
+        deliver(at, f"letter {n:02}", after=n, text="a" * 4_000)
+    batch = approved(plan(stream))
+    later(stream)
+    QuotaBucket.objects.create(name=f"gmail:{stream.account_id}", batch_size=25)
+    for name in ("BATCHES", "CALLS"):
+        monkeypatch.setattr(transport, name, Patience(largest=20_000))
+    now = timezone.now()
+    for _ in range(12):
+        time_machine.move_to(now := now + dt.timedelta(seconds=6), tick=False)
+        with acting_as(alice.pk):
+            Job.objects.for_user(alice).waiting().update(run_at=Now())
+        run_all(alice)
+    assert (len(subjects(alice)), reload(batch).state, work_left(alice)) == (25, "done", [])
 
 
 def test_what_is_new_waits_behind_no_backlog(at: fakes.Google, stream: SyncStream, alice: User) -> None:

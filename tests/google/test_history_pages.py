@@ -51,7 +51,9 @@ def test_a_thousand_changes_and_a_crash_at_each_edge_of_each_page(alice: User) -
     pages = list(dict.fromkeys(asked_for for _, asked_for in died))
     assert pages[:2] == ["none", "first"]
     assert len(pages) == 4, "three pages, each of 500 at most"
-    assert sorted(died) == sorted([("before asking", "none"), *((edge, each) for edge in EDGES for each in pages[1:])])
+    assert sorted(died) == sorted(
+        [("before asking", "none"), *((edge, each) for edge in EDGES for each in pages[1:])]
+    )
     check(alice, mailbox)
     assert (FIRST > 2**63, len(str(FIRST)), len(fresh(drive.stream).cursor)) == (True, 19, 20)
     assert fresh(drive.stream).cursor == str(ada.mailbox.history.last)

@@ -14,7 +14,7 @@ from django.db import connection
 from integrations import breaking, quota
 from integrations.google import gmail
 from integrations.google.client import Google
-from integrations.google.errors import Failure, Kind
+from integrations.google.errors import TOO_LARGE, Failure, Kind
 from integrations.models import GoogleAccount, QuotaBucket
 from integrations.quota import Gate, Lane, Wait, heard, take
 from omnicrm.acting import acting_as
@@ -252,6 +252,14 @@ def test_batches_shrink_and_grow_again() -> None:
     told(*[None] * 18, *[CROWDED] * 7, at=9000)
     assert quota.batch_size(account) == 12
     assert quota.batch_size(GoogleAccount(pk=GRACE)) == 10
+
+
+def test_batches_shrink_where_their_answer_is_too_large() -> None:
+    account = GoogleAccount(pk=ADA)
+    told(*[TOO_LARGE] * 10)
+    assert (quota.batch_size(account), asked(1)) == (5, 0)
+    told(TOO_LARGE)
+    assert quota.batch_size(account) == 5
 
 
 def test_what_is_merely_gone_or_broken_is_no_push_back() -> None:
