@@ -87,7 +87,8 @@ class Keeping:
             self.want(change.id, change.thread_id, FETCH if change.labels else STUB, change.at)
 
     def labelled(self, change: Change) -> None:
-        """Under other labels now. What we neither hold nor want is none of our business."""
+        """Under other labels now. What we neither hold nor want is none of our business, unless it comes out of the
+        bin or of spam: what was in there was not listed."""
         raw, work = self.raws.get(change.id), self.work.get(change.id)
         if raw is not None:
             if raw.version is not None and Decimal(change.at) <= raw.version:
@@ -98,6 +99,8 @@ class Keeping:
                 self.judge(raw, labels, change.at)
         elif work is not None and change.labels and work.op != VERIFY:
             work.op = STUB if self.policy.rule(change.labels) else self.how()
+        elif work is None and {"TRASH", "SPAM"} & {*change.lost}:
+            self.want(change.id, change.thread_id, STUB, change.at)
 
     def deleted(self, id: str, thread: str = "", batch: UUID | None = None) -> None:
         raw = self.raws.get(id)

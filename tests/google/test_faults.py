@@ -103,6 +103,22 @@ def test_when_history_is_too_old_all_is_compared_and_nothing_is_lost(
         assert ledger(alice.pk)["balanced"]
 
 
+def test_what_arrived_as_spam_while_history_was_lost_is_fetched_when_it_is_none(
+    at: fakes.Google, stream: SyncStream, alice: User
+) -> None:
+    """Neither history nor the lists have named it before."""
+    bring(stream)
+    spam, bin = deliver(at, "no spam", ["SPAM"]), deliver(at, "binned", ["TRASH"], after=1)
+    deliver(at, "stays spam", ["SPAM"], after=2)
+    at.account(ADA).expire_history()
+    follow(stream)
+    assert (fresh(stream).generation, subjects(alice)) == (2, [])
+    at.account(ADA).relabel(spam, ["INBOX"], ["SPAM"])
+    at.account(ADA).untrash(bin)
+    follow(stream)
+    assert subjects(alice) == ["binned", "no spam"]
+
+
 def test_history_that_expires_again_while_all_is_listed(
     at: fakes.Google, stream: SyncStream, alice: User
 ) -> None:
