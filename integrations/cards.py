@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from integrations.batch_page import EARLY
 from integrations.models import GoogleAccount, QuotaBucket, RawEvent, SyncStream, SyncWork
+from integrations.normalize import AWAY
 from integrations.origins import PLANNED
 from integrations.quota import APIS, price, rate
 from integrations.status import BAD, CALM, SHORT, Facts, Point, difference, points, tone
@@ -174,10 +175,11 @@ def work_counts(user: User, streams: Iterable[SyncStream]) -> dict[tuple[Any, st
 
 
 def unread_counts(user: User, streams: Iterable[SyncStream]) -> dict[str, int]:
-    """By source: what was fetched, and did not become anything yet."""
+    """By source: what was fetched, and did not become anything yet. What went before it was read never does."""
     rows = RawEvent.objects.for_user(user).filter(
         source__in=[stream.source for stream in streams], verdict=RawEvent.PENDING
     )
+    rows = rows.exclude(remote__in=AWAY)
     return dict(rows.order_by().values_list("source").annotate(Count("pk")))
 
 

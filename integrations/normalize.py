@@ -167,7 +167,14 @@ def normalize(context: JobContext) -> None:
     if stands_open:
         refresh_after_batch(batch.user_id, batch.pk)
     else:
-        context.step(len(reading.drafts) + len(reading.failed) + len(reading.known) + len(reading.erased))
+        context.step(steps(reading, context.payload))
+
+
+def steps(reading: Reading, asked: Any) -> int:
+    """How many of its batch's steps a job has done. What went away before it was read is done with, too."""
+    if "raws" in asked:
+        return 0 if reading.apart else len(asked["raws"])
+    return len(reading.drafts) + len(reading.failed) + len(reading.known) + len(reading.erased)
 
 
 def normalize_raws(batch_id: UUID, user_id: UUID, raws: Sequence[UUID | str]) -> None:

@@ -12,15 +12,18 @@ from django.utils import timezone
 from contacts.models import Interaction
 from integrations import preferences
 from integrations.approval import Stale, approve
+from integrations.cards import cards_of
 from integrations.ledger import ledger, why
 from integrations.models import GoogleAccount, Provenance, RawEvent, SyncStream
 from integrations.plan import Refused, discard
 from integrations.preferences import Preferences
 from integrations.streams.previewing import start_preview
+from integrations.streams.ticking import GMAIL, come_back
 from jobs.batches import cancel
 from jobs.foreground import reload
 from jobs.models import Batch, BatchItem, PlanItem
 from jobs.restore import state_hash
+from jobs.runner import run_one
 from omnicrm.acting import acting_as
 from omnicrm.models import User
 from tests.fakes import google as fakes
@@ -36,6 +39,7 @@ from tests.google.mailboxes import (
     in_the_end,
     later,
     plan,
+    run_all,
     subjects,
     verdicts,
     work_left,
@@ -178,6 +182,32 @@ def test_thrown_away_and_back_leaves_no_trace(at: fakes.Google, stream: SyncStre
         assert state_hash(alice.pk) == before
     take_back(batch)
     assert subjects(alice) == []
+
+
+def test_what_goes_before_it_is_read_is_waited_for_by_nobody(
+    at: fakes.Google, stream: SyncStream, alice: User
+) -> None:
+    ids = [deliver(at, f"letter {n}", after=n) for n in range(3)]
+    batch = approved(plan(stream))
+    later(stream)
+    while run_one(None, "test", user=alice, kind=GMAIL):
+        pass  # all are fetched, and none is read
+    at.account(ADA).trash(ids[0])
+    at.account(ADA).delete(ids[1])
+    later(stream)
+    with acting_as(alice.pk):
+        come_back(fresh(stream))
+    while run_one(None, "test", user=alice, kind=GMAIL):
+        pass
+    run_all(alice)
+    done = reload(batch)
+    assert (subjects(alice), done.state, done.done_steps, done.total_steps) == (["letter 2"], "done", 3, 3)
+    with acting_as(alice.pk):
+        (card,) = cards_of(alice)[0].streams
+        assert (card.facts.unread, ledger(alice.pk)["balanced"]) == (0, True)
+    at.account(ADA).untrash(ids[0])
+    follow(stream)
+    assert subjects(alice) == ["letter 0", "letter 2"]
 
 
 def test_what_went_long_ago_is_let_go(at: fakes.Google, stream: SyncStream, alice: User) -> None:
