@@ -59,7 +59,7 @@ def test_a_thousand_changes_and_a_crash_at_each_edge_of_each_page(alice: User) -
     assert fresh(drive.stream).cursor == str(ada.mailbox.history.last)
     with acting_as(alice.pk):
         rows = RawEvent.objects.for_user(alice).filter(verdict="kept", remote="live")
-        versions = {id: (int(version), sorted(labels)) for id, version, labels in rows.values_list(
+        versions = {id: (int(version or 0), sorted(labels)) for id, version, labels in rows.values_list(
             "external_id", "version", "labels")}  # fmt: skip
     letters = ada.mailbox.messages
     assert versions == {id: (letters[id].version, sorted(letters[id].labels)) for id in versions}

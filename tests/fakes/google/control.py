@@ -1,6 +1,6 @@
 """The fake's own doors, below `/fake/`: what a script or a test in another process does to it, in JSON.
 
-GET  /fake/state    accounts, their mail, letters sent, units used
+GET  /fake/state    accounts, their mail, letters sent, units used, faults that are still to come
 GET  /fake/calls    the log; ?name=… and ?user=… choose
 POST /fake/…        one of DOORS, with its keyword arguments as an object
 """
@@ -39,6 +39,7 @@ def state(google: Google) -> dict[str, Any]:
         "accounts": {email: account_state(google, email) for email in google.accounts},
         "sent": [{"account": email, "raw": b64encode(raw).decode()} for email, raw in google.sent],
         "most_in_flight": max(google.calls.most_in_flight.values(), default=0),
+        "faults": sum(fault.count for fault in google.faults.script),
     }
 
 
