@@ -61,7 +61,9 @@ def test_nonsense_in_the_row_takes_place_once() -> None:
 
 
 moments = st.datetimes(dt.datetime(1971, 1, 1), dt.datetime(2199, 1, 1)).map(
-    lambda one: one.replace(microsecond=0, tzinfo=BERLIN)
+    lambda one: one.replace(microsecond=0, tzinfo=dt.UTC).astimezone(
+        BERLIN
+    )  # no hour that a change of clocks left out
 )
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import repeat
 from typing import Any
 
 import pytest
@@ -38,7 +39,7 @@ class Hours:
     """The time of all: the fake's and ours. Passes with each request, and when nobody has anything to do."""
 
     def __init__(self, machine: Any) -> None:
-        self.machine, self.clock = machine, fakes.Clock(lambda began=time.time(): began, runs=False)  # type: ignore[misc]
+        self.machine, self.clock = machine, fakes.Clock(repeat(time.time()).__next__, runs=False)
         self.google = fakes.Google(clock=self.clock)
 
     @property
