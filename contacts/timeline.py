@@ -133,7 +133,7 @@ def interactions(contact: Contact, start: Position, kind: str, limit: int) -> li
         .defer("text", "visible_text")
         .annotate(said=Left("visible_text", READ), length=Length("visible_text"), whole=Length("text"))
     )
-    parts = parts_in(contact, ids)
+    parts = parts_in(contact.user_id, ids, contact)
     return [
         Moment(row.occurred_at, row.pk, interaction=row, who=said_by(parts.get(row.pk, []))) for row in rows
     ]

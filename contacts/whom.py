@@ -22,26 +22,34 @@ class Part:
     role: str
     name: str
     is_theirs: bool = False
+    slug: str = ""
+    """Where their page is, if they are a contact."""
 
 
-def parts_in(contact: Contact, ids: Sequence[UUID]) -> dict[UUID, list[Part]]:
+def parts_in(user_id: UUID, ids: Sequence[UUID], contact: Contact | None = None) -> dict[UUID, list[Part]]:
     """Everybody's part in each of these interactions, in one query. `contact`, whose page it is, gets a short name."""
-    own = Q(identity__value__in=OwnAddress.objects.for_user(contact.user_id).values("value"))
+    own = Q(identity__value__in=OwnAddress.objects.for_user(user_id).values("value"))
     rows = (
-        Participant.objects.for_user(contact.user_id)
+        Participant.objects.for_user(user_id)
         .filter(interaction__in=ids)
         .annotate(own=ExpressionWrapper(own | Q(identity__value=F("user__email")), BooleanField()))
         .order_by("id")
         .values_list("interaction_id", "role", "own", "name", "identity__value", "identity__contact")
-        .annotate(known=F("identity__contact__display_name"))
+        .annotate(known=F("identity__contact__display_name"), slug=F("identity__contact__slug"))
     )
-    short = contact.given_name or contact.display_name
+    short = contact.given_name or contact.display_name if contact else ""
     found: dict[UUID, list[Part]] = {}
-    for interaction_id, role, is_own, name, address, who, known in rows:
-        theirs = who == contact.pk
+    for interaction_id, role, is_own, name, address, who, known, slug in rows:
+        theirs = contact is not None and who == contact.pk
         called = YOU if is_own else short if theirs else known or name or address
-        found.setdefault(interaction_id, []).append(Part(role, called, theirs))
+        found.setdefault(interaction_id, []).append(Part(role, called, theirs, slug or ""))
     return found
+
+
+def page_of(parts: Iterable[Part]) -> str:
+    """The slug of a contact on whose page an interaction stands: of who wrote, else of anybody; empty if of nobody."""
+    known = sorted((part for part in parts if part.slug), key=lambda part: part.role != Participant.Role.FROM)
+    return known[0].slug if known else ""
 
 
 def said_by(parts: Iterable[Part]) -> str:

@@ -117,6 +117,7 @@ WHERE = {
     "jobs.job": "the state of your jobs",
     "ledger": "what became of your messages",
     "omnicrm.user": "your account",
+    "search": "what a search finds among what you have",
     "timeline": "the history of a contact",
 }
 """What an operator looked at or changed, by its model or by the command that shows it."""

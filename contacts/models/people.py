@@ -165,8 +165,12 @@ class Contact(BatchMade):
 
     @property
     def initials(self) -> str:
-        words = [word for word in self.display_name.split() if word[:1].isalnum()]
-        return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper() or "?"
+        return initials(self.display_name)
+
+
+def initials(name: str) -> str:
+    words = [word for word in name.split() if word[:1].isalnum()]
+    return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper() or "?"
 
 
 class SearchText(OwnedModel):

@@ -24,7 +24,7 @@ class Note(BatchMade):
         constraints = [
             owner_key("contacts_note"),
             SameOwner("contact", name="contacts_note_contact"),
-            RowSecurity(name="contacts_note_owner"),
+            RowSecurity(name="contacts_note_owner", search=True),
             *made_by_batch("contacts_note"),
         ]
         indexes = [

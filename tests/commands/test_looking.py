@@ -1,4 +1,4 @@
-"""`crm_stats`, `timeline`, `ledger`, `duplicates`, `jobs_status` and `run_jobs`: what they print."""
+"""`crm_stats`, `timeline`, `ledger`, `duplicates`, `jobs_status`, `run_jobs` and `search`: what they print."""
 
 from __future__ import annotations
 
@@ -163,6 +163,27 @@ def test_the_queue(alice: User) -> None:
         "failed": 0,
         "errors": [],
     }
+
+
+def test_a_search(alice: User, charlie: User, archive: Path) -> None:
+    import_file(alice, archive)
+    told = run("search", "tea", *ALICE)
+    (tea,) = told["items"]
+    with acting_as(alice.pk):
+        row = Interaction.objects.for_user(alice).get(subject="Tea")
+    assert tea == {
+        "type": "email",
+        "id": str(row.pk),
+        "title": "Tea",
+        "snippet": "At four? Bring cake.",
+        "score": 1.0,
+    }
+    assert [item["score"] for item in run("search", "cake", *ALICE)["items"]] == [0.5]
+    ada = run("search", "ada", *ALICE, "--limit", "1")["items"]
+    assert [(item["type"], item["title"]) for item in ada] == [("contact", "Ada Lovelace")]
+    assert run("search", "tea", "--user", charlie.email) == {"exit": 0, "items": []}
+    refused = run("search", "tea", *ALICE, "--mode", "semantic")
+    assert (refused["exit"], refused["error"].partition(" so far")[0]) == (2, "Only --mode text can search")
 
 
 def test_participants_make_no_double_entries(alice: User) -> None:

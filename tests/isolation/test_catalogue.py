@@ -16,7 +16,7 @@ from omnicrm.database import APP, ENTERED, OWNER
 from omnicrm.models import Erasure, EventLink, User
 from omnicrm.owned import OwnedModel
 from omnicrm.rowsecurity import RowSecurity, column_of
-from tests.factories import make_company, make_contact, make_identity
+from tests.factories import make_company, make_contact, make_identity, make_interaction, make_note
 from tests.isolation.census import APPEND_ONLY, OWNED, TABLES_OF_NO_MODEL, WORDS_FOR_OPERATORS
 
 pytestmark = pytest.mark.django_db
@@ -255,7 +255,8 @@ def test_operators_read_no_words_of_users() -> None:
 # --- functions that run as another role than the one that calls them
 
 SEARCH = {
-    "contacts_matching(text[],text[],integer)": "SELECT cardinality(contacts_matching('{ada}', '{ad,da}', 9))"
+    "contacts_matching(text[],text[],integer)": "SELECT cardinality(contacts_matching('{ada}', '{ad,da}', 9))",
+    "contacts_said(text,text[],integer)": "SELECT count(*) FROM contacts_said('ada', '{email,note}', 9) WHERE is_note",
 }
 """Those that see all rows, by a call that finds one thing of Alice's."""
 
@@ -281,6 +282,8 @@ def test_search_functions_answer_the_owner_alone(alice: User, charlie: User) -> 
     company = make_company(alice, name="Ada & Co")
     contact = make_contact(alice, display_name="Ada Lovelace", job_title="Ada", company=company)
     make_identity(alice, value="ada@example.org", contact=contact)
+    make_note(alice, contact=contact, text="Ada")
+    make_interaction(alice, subject="Ada")
     for call in SEARCH.values():
         assert column(call) == [0]
         with acting_as(charlie.pk):
