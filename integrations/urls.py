@@ -13,6 +13,7 @@ from integrations import (
     own_data_views,
     preference_views,
     push_views,
+    search_views,
     views,
     writing_views,
 )
@@ -82,6 +83,12 @@ connection_patterns = [
     path("<uuid:pk>/reduce/", keeping_views.reduce, name="reduce"),
     path("<uuid:pk>/preferences/", preference_views.preferences, name="preferences"),
     path("<uuid:pk>/disconnect/", connecting_views.disconnect, name="disconnect"),
+]
+
+search_patterns = [
+    path("", search_views.everything, name="everything"),
+    path("gmail/<uuid:pk>/", search_views.gmail, name="gmail"),
+    path("gmail/<uuid:pk>/import/", search_views.bring, name="bring"),
 ]
 
 push_patterns = [

@@ -200,6 +200,7 @@ RATE_LIMITS = {
     "login": env.text("RATE_LIMIT_LOGIN", "10/minute"),
     "guess": env.text("RATE_LIMIT_GUESS", "5/5minutes"),  # at one account, from one address
     "search": env.text("RATE_LIMIT_SEARCH", "40/minute"),
+    "lookup": env.text("RATE_LIMIT_LOOKUP", "10/minute"),  # in Gmail itself
     "import": env.text("RATE_LIMIT_IMPORT", "20/minute"),
     "export": env.text("RATE_LIMIT_EXPORT", "10/minute"),
     "letter": env.text("RATE_LIMIT_LETTER", "20/minute"),

@@ -12,6 +12,7 @@ from integrations.urls import (
     erase_patterns,
     letter_patterns,
     push_patterns,
+    search_patterns,
     settings_patterns,
     write_patterns,
 )
@@ -31,6 +32,7 @@ urlpatterns = [
     path("suggestions/", include((suggestion_patterns, "suggestions"))),
     path("import/", include("integrations.urls")),
     path("connections/", include((connection_patterns, "connections"))),
+    path("search/", include((search_patterns, "search"))),
     path("push/", include((push_patterns, "push"))),
     path("batches/", include((batch_patterns, "batches"))),
     path("jobs/", include("jobs.urls")),

@@ -61,7 +61,8 @@ def _start(home: Home) -> None:
     os.environ["OMNICRM_DATA"] = str(home.path)
     os.environ.setdefault("SECRET_KEY", "known to everybody, for tests alone")
     os.environ.setdefault("OMNICRM_KEYS", new_key())
-    for kind in ("", "_POLL", "_LOGIN", "_GUESS", "_SEARCH", "_IMPORT", "_EXPORT", "_LETTER", "_PUSH"):
+    kinds = ("_POLL", "_LOGIN", "_GUESS", "_SEARCH", "_LOOKUP", "_IMPORT", "_EXPORT", "_LETTER", "_PUSH")
+    for kind in ("", *kinds):
         # a test asks more often than any person
         os.environ.setdefault(f"RATE_LIMIT{kind}", "1000000/minute")
     if is_embedded("DATABASE_URL"):

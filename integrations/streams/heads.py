@@ -19,12 +19,16 @@ def head(message: Message) -> bytes:
     return ("\n".join(lines) + "\n\n").encode("utf-8", "replace")
 
 
-@lru_cache(maxsize=64)
-def parsed(head: bytes) -> mail.ParsedMessage | None:
+def read(head: bytes) -> mail.ParsedMessage | None:
+    """None where it cannot be read."""
     try:
         return mail.parse(head)
     except ValueError:
         return None
+
+
+parsed = lru_cache(maxsize=64)(read)
+"""The same, remembered: what is fetched is asked about several times."""
 
 
 def thread_key(message: Message) -> str:

@@ -24,7 +24,7 @@ from integrations.normalize import normalize_raws
 from integrations.preferences import Keep, Preferences
 from integrations.readers import NORMALIZER
 from integrations.streams import heads, withdrawing
-from integrations.streams.policy import AWAY, PLACES, Policy, is_policy
+from integrations.streams.policy import AWAY, PLACES, Policy, is_policy, place_of
 from integrations.streams.standing import live_batch
 from jobs import batches
 from jobs.models import Batch
@@ -64,7 +64,7 @@ class Keeping:
 
     @cached_property
     def picked(self) -> set[UUID]:
-        """Imports whose messages somebody chose one by one: no rule holds for them."""
+        """Imports whose messages somebody chose one by one: of the rules, only those of places hold for them."""
         batches = {work.batch_id for work in self.work.values() if work.batch_id}
         rows = Batch.objects.for_user(self.stream.user_id).filter(pk__in=batches, options__picked=True)
         return set(rows.values_list("pk", flat=True))
@@ -179,7 +179,7 @@ class Keeping:
             self.end(work.external_id)
             if raw is not None:
                 self.judge(raw, list(message.labels), message.history_id)
-        elif rule and work.batch_id not in self.picked:
+        elif rule and (work.batch_id not in self.picked or place_of(message.labels)):
             self.end(work.external_id)
             self.explain(work, message, rule)
         elif self.is_all_we_keep(message):

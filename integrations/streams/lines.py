@@ -12,6 +12,7 @@ from django.db import connection
 
 from contacts.erased import Erased
 from integrations.deciding import BLOCKED, LEFT_OUT
+from integrations.google.errors import Failure, Kind
 from integrations.google.gmail import Message
 from integrations.origins import origin
 from integrations.plan import me_of
@@ -19,6 +20,7 @@ from integrations.planning import line_data
 from integrations.readers import email_draft
 from integrations.sources import Me
 from integrations.streams import heads
+from integrations.streams.policy import place_of
 from jobs.models import Batch, PlanItem
 
 SAMPLE = 50
@@ -83,14 +85,25 @@ def sample(batch: Batch, size: int) -> list[PlanItem]:
     return list(wanted(batch).filter(seq__in=seqs, data__looked__isnull=True)[:size])
 
 
-def say(batch: Batch, messages: Sequence[Message]) -> None:
+def say(batch: Batch, ids: Sequence[str], answers: Sequence[Message | Failure]) -> None:
     """What these letters say goes into their lines, as plans of files have it. Nothing of whom the user erased."""
-    said = {message.id: message for message in messages}
+    said = dict(zip(ids, answers, strict=True))
     erased, me = Erased(batch.user_id), me_of(batch)
     lines = list(wanted(batch).filter(external_id__in=list(said)))
     for line in lines:
-        line.data = {**line.data, "looked": True, **told(said[line.external_id], me, erased)}
-    PlanItem.unscoped.bulk_update(lines, ["data"])
+        answer = said[line.external_id]
+        if isinstance(answer, Message):
+            line.data = {**line.data, "looked": True, **told(answer, me, erased)}
+        if batch.options.get("picked") and (reason := keeps_out(answer)):
+            line.outcome, line.reason = PlanItem.Outcome.SKIP, reason
+    PlanItem.unscoped.bulk_update(lines, ["data", "outcome", "reason"])
+
+
+def keeps_out(answer: Message | Failure) -> str:
+    """Why a letter that somebody chose does not come in: nobody has listed it, so only now one sees where it is."""
+    if isinstance(answer, Message):
+        return place_of(answer.labels)
+    return "gone" if answer.kind == Kind.GONE else ""
 
 
 def told(message: Message, me: Me, erased: Erased) -> dict[str, Any]:

@@ -61,6 +61,11 @@ class Policy:
         return cls(dict(listing.get("labels", {})), tuple(listing.get("categories", ())))
 
 
+def place_of(labels: Iterable[str]) -> str:
+    """Where no mail is taken from, not even by hand; empty if a message is elsewhere."""
+    return Policy().rule(labels)
+
+
 def is_policy(verdict: str) -> bool:
     """Whether a raw event was left out by these rules, and comes in when they no longer hold."""
     rule = verdict.removeprefix("skipped:")

@@ -87,7 +87,15 @@ class Begun:
     labels: dict[str, str]
 
 
-Answer = Begun | gmail.Page | list[gmail.Message | Failure] | None
+@dataclass(frozen=True)
+class Looked:
+    """What Google says of a few letters, by their ids."""
+
+    ids: list[str]
+    answers: list[gmail.Message | Failure]
+
+
+Answer = Begun | gmail.Page | Looked | None
 
 
 def look(context: JobContext) -> Answer:
@@ -109,7 +117,8 @@ def look(context: JobContext) -> Answer:
             if "page" in context.checkpoint:
                 return page_of(google, batch, context.checkpoint)
             if "sample" in context.checkpoint:
-                return gmail.get_headers(google, [line.external_id for line in sample])
+                ids = [line.external_id for line in sample]
+                return Looked(ids, gmail.get_headers(google, ids))
             return begun(google, names)
     except Failed as failed:
         raise refusal(context, stream, failed.failure) from failed
@@ -154,10 +163,10 @@ def google_preview(context: JobContext) -> Again | None:
         return begin(batch, answer)
     if isinstance(answer, gmail.Page):
         return write_page(context, batch, at, answer)
-    if answer:
-        plan_lines.say(batch, [one for one in answer if isinstance(one, gmail.Message)])
-        if at["sample"] + len(answer) < plan_lines.SAMPLE:
-            return Again({"sample": at["sample"] + len(answer)})
+    if answer and answer.ids:
+        plan_lines.say(batch, answer.ids, answer.answers)
+        if at["sample"] + len(answer.ids) < plan_lines.SAMPLE:
+            return Again({"sample": at["sample"] + len(answer.ids)})
     finish(batch)
     return None
 

@@ -29,7 +29,7 @@ function chooseTheme(theme) {
   showTheme();
 }
 
-// --- single keys: "/" goes to the search, others work on rows. They can be switched off, for whoever dictates.
+// --- single keys: "/" goes to the search of the page, or of everything; others work on rows. They can be switched off, for whoever dictates.
 const keysAreOn = () => {
   try { return localStorage.getItem("keys") !== "off"; } catch { return true; }
 };
@@ -49,7 +49,7 @@ function chooseKeys() {
 function goToSearch() {
   const field = document.querySelector("[data-search]");
   if (field) field.focus();
-  else window.location.assign(`${document.body.dataset.people}#q`);
+  else window.location.assign(`${document.body.dataset.searchPage}#q`);
 }
 
 const TEXT = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";

@@ -113,6 +113,10 @@ def fill(alice: User) -> list[str]:
         make_suppression(alice, scope="domain" if reason == "ignored" else "address", key=key, reason=reason)
     letters_of_hers = in_every_step(alice, ada, letter)
     return [
+        "/search/",
+        "/search/?q=wolfe",
+        "/search/?q=ada&kind=people",
+        "/search/?q=nobody",
         "/letters/",
         "/letters/?show=sent",
         "/letters/?page=9",

@@ -38,6 +38,7 @@ PARAMETERS: dict[str, tuple[type[models.Model], str]] = {
     "/import/why/<pk>": (RawEvent, "pk"),
     "/jobs/<pk>": (Job, "pk"),
     "/letters/<pk>": (OutboxMessage, "pk"),
+    "/search/gmail/<pk>": (SyncStream, "pk"),
     "/settings/exports/<pk>": (Export, "pk"),
     "/settings/ignored/<pk>": (Suppression, "pk"),
 }

@@ -43,6 +43,7 @@ QUERIES = {
     "/": 26,
     "/connections/": 12,
     "/batches/{batch}/": 7,
+    "/search/?q=engine": 12,
     "/calendar/": 12,
     "/calendar/?show=month&known=1": 12,
 }
