@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from integrations.google.client import Google
@@ -44,6 +44,7 @@ class Step:
     asks: dict[str, Any] = field(default_factory=dict)
     work: tuple[SyncWork, ...] = ()
     lane: Lane = Lane.DELTA
+    asked_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ def next_step(stream: SyncStream, now: dt.datetime) -> Step | None:
     """What to ask of Google now; None while nothing may be asked, or nothing is left to ask."""
     if not may_ask(stream, now):
         return None
-    return follower_of(stream).next_step(stream, now)
+    step = follower_of(stream).next_step(stream, now)
+    return replace(step, asked_at=now) if step else None
 
 
 def may_ask(stream: SyncStream, now: dt.datetime) -> bool:
@@ -94,4 +96,9 @@ def apply(stream: SyncStream, step: Step, answer: Any, now: dt.datetime) -> Fail
     """Apply an answer to a stream that the caller has locked. If it stands elsewhere by now, nothing is done."""
     if Position.of(stream) != step.at or stream.health in STOPPED:
         return None
-    return follower_of(stream).apply(stream, step, answer, now)
+    due = stream.next_sync_at
+    failure = follower_of(stream).apply(stream, step, answer, now)
+    if due and step.asked_at and step.asked_at < due <= now:  # told to look while Google was answering
+        stream.next_sync_at = due
+        stream.save(update_fields=["next_sync_at", "updated_at"])
+    return failure

@@ -13,12 +13,15 @@ from django.test import Client
 from django.utils import timezone
 
 from integrations.models import PushAddress, SyncStream
+from integrations.streams import health, steps
 from jobs import erasing
 from omnicrm import ratelimits
+from omnicrm.acting import acting_as
 from omnicrm.models import User
 from omnicrm.ratelimits import Counters, limit_of
 from tests.fakes import google as fakes
-from tests.google.mailboxes import ADA, deliver, fresh, run_all, served, subjects
+from tests.google.driving import locked
+from tests.google.mailboxes import ADA, deliver, fresh, in_process, run_all, served, subjects
 from tests.google.pushing import (
     CALENDAR,
     GMAIL,
@@ -173,6 +176,28 @@ def test_twenty_of_the_same_are_one_look(
     assert (waiting(stream), asked(at)) == ([SYNC], [])
     run_all(alice)
     assert (subjects(alice), asked(at).count("history.list")) == (["Hello"], 1)
+
+
+def test_a_push_while_google_answers_is_a_look_of_its_own(
+    at: fakes.Google, stream: SyncStream, world: Client, alice: User
+) -> None:
+    """What it tells of may be too new for that answer."""
+    tick(change(stream, next_sync_at=timezone.now()))
+    change(stream, next_sync_at=timezone.now())
+    with acting_as(alice.pk):
+        step = steps.next_step(fresh(stream), timezone.now())
+    assert step is not None
+    assert step.what == "history"
+    answer = steps.follower_of(stream).ask(step, in_process(at, stream.account))
+    deliver(at, "Hello")
+    assert at.pushes.deliver(post(world)) == [204]
+    with acting_as(alice.pk):
+        stream = locked(stream)
+        assert steps.apply(stream, step, answer, timezone.now()) is None
+        health.fares_well(stream, timezone.now())
+    assert subjects(alice) == []
+    run_all(alice)
+    assert subjects(alice) == ["Hello"]
 
 
 def test_order_does_not_matter_and_no_position_is_taken_from_a_push(
