@@ -25,21 +25,21 @@ from integrations.google.calendar import EventPage
 from integrations.google.errors import STOPS, Failed, Kind, pause
 from integrations.google.events import event_draft
 from integrations.models import RawEvent, SyncStream
-from integrations.origins import stream_of, stream_options
-from integrations.plan import Refused, batch_of, forget_plan, me_of, plan_options
+from integrations.origins import stream_of
+from integrations.plan import Refused, batch_of, forget_plan, me_of
 from integrations.quota import Lane
 from integrations.sifting import Sifted, sift
 from integrations.streams import health
+from integrations.streams.beginning import begin_plan
 from integrations.streams.calendar import ASKS
 from integrations.streams.entries import item_key
 from integrations.streams.opening import Account
-from integrations.streams.standing import own_addresses
 from integrations.streams.steps import FOLLOWED
 from integrations.streams.ticking import come_back
 from integrations.summary import counted
 from jobs.batches import open_while, when_finished
 from jobs.models import Batch, Job, PlanItem
-from jobs.queue import GONE, Again, GiveUp, RetryLater, enqueue, handles
+from jobs.queue import GONE, Again, GiveUp, RetryLater, handles
 from jobs.runner import JobContext
 from omnicrm.acting import acting_as
 from omnicrm.events import note
@@ -47,7 +47,6 @@ from omnicrm.models import User
 
 IMPORT = "google_calendar_import"
 """Among those that begin as a plan: integrations.origins.PLANNED."""
-AT_WORK = (Batch.State.PLANNING, Batch.State.APPROVED, Batch.State.RUNNING, Batch.State.UNDOING)
 UNBOUND = ("as_of",)
 
 HERE = """EXISTS (SELECT 1 FROM contacts_calendarevent e WHERE e.user_id = t.user_id
@@ -75,31 +74,13 @@ def start_plan(user: User, stream: SyncStream, *, include_suppressed: bool = Fal
     account = stream.account
     if not account.is_connected or oauth.EVENTS not in account.scopes:
         raise Refused(f"{account.email} does not let OmniCRM read its calendars. Connect it, and allow that.")
-    imports = Batch.objects.for_user(user).filter(kind=IMPORT, options__stream=str(stream.pk))
-    if running := imports.filter(state__in=AT_WORK).first():
-        raise Refused(f"“{running}” is at work. Wait for its end, or cancel it, then plan again.")
-    batch = Batch(user=user, kind=IMPORT, title=f"Calendar “{stream}” of {account.email}")
-    batch.options = {
-        **plan_options(user, {"include_suppressed": include_suppressed}),
-        **stream_options(stream),
-        "own": own_addresses(stream, user),
-        "account": account.google_sub,
-        "asks": ASKS,
-    }
-    batch.totals = {"kind": stream.kind}
-    batch.save(force_insert=True)
-    if stream.phase in (SyncStream.Phase.NEW, SyncStream.Phase.AWAIT_APPROVAL):
-        stream.phase = SyncStream.Phase.PREVIEW
-        stream.save(update_fields=["phase", "updated_at"])
-    note(user.pk, "import.planned", on=batch, batch_id=batch.pk, kind=stream.kind)
-    enqueue(
+    return begin_plan(
+        Batch(user=user, kind=IMPORT, title=f"Calendar “{stream}” of {account.email}"),
+        stream,
         "google_calendar_plan",
-        user,
-        batch=batch,
-        queue=Job.Queue.INTERACTIVE,
-        priority=Job.Priority.HIGH,
+        include_suppressed=include_suppressed,
+        asks=ASKS,
     )
-    return batch
 
 
 def look(context: JobContext) -> EventPage | None:

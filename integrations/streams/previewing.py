@@ -15,25 +15,23 @@ from integrations.google import gmail, oauth
 from integrations.google.client import Google
 from integrations.google.errors import STOPS, Failed, Failure, Kind, pause
 from integrations.models import SyncStream
-from integrations.origins import stream_of, stream_options
-from integrations.plan import Refused, batch_of, plan_options
+from integrations.origins import stream_of
+from integrations.plan import Refused, batch_of
 from integrations.preferences import Preferences
 from integrations.quota import Lane, batch_size
 from integrations.streams import estimating, health
 from integrations.streams import lines as plan_lines
+from integrations.streams.beginning import begin_plan
 from integrations.streams.opening import Account
 from integrations.streams.policy import POLICY, Policy, chosen
-from integrations.streams.standing import own_addresses
-from jobs.models import Batch, Job, PlanItem
-from jobs.queue import Again, GiveUp, RetryLater, enqueue, handles
+from jobs.models import Batch, PlanItem
+from jobs.queue import Again, GiveUp, RetryLater, handles
 from jobs.runner import JobContext
 from omnicrm.acting import acting_as
-from omnicrm.events import note
 from omnicrm.models import User
 
 IMPORT = "google_import"
 NO_ACCOUNT = "The account that this plan is about is no longer connected here."
-AT_WORK = (Batch.State.PLANNING, Batch.State.APPROVED, Batch.State.RUNNING, Batch.State.UNDOING)
 
 
 def start_preview(user: User, stream: SyncStream, *, include_suppressed: bool = False) -> Batch:
@@ -41,33 +39,17 @@ def start_preview(user: User, stream: SyncStream, *, include_suppressed: bool = 
     account = stream.account
     if not account.is_connected or oauth.MAIL not in account.scopes:
         raise Refused(f"{account.email} does not let OmniCRM read its mail. Connect it, and allow that.")
-    if running := imports_of(stream).filter(state__in=AT_WORK).first():
-        raise Refused(f"“{running}” is at work. Wait for its end, or cancel it, then plan again.")
     preferences = Preferences.of(account)
     since = preferences.since(timezone.now())
-    batch = Batch(user=user, kind=IMPORT, title=f"Gmail of {account.email}")
-    batch.options = {
-        **plan_options(user, {"include_suppressed": include_suppressed}),
-        **stream_options(stream),
-        "own": own_addresses(stream, user),
-        "account": account.google_sub,
-        "filter": {"after": since.date().isoformat() if since else ""},
-        "preferences": preferences.digest,
-        "policy": POLICY,
-    }
-    batch.totals = {"kind": stream.kind}
-    batch.save(force_insert=True)
-    if stream.phase in (SyncStream.Phase.NEW, SyncStream.Phase.AWAIT_APPROVAL):
-        stream.phase = SyncStream.Phase.PREVIEW
-        stream.save(update_fields=["phase", "updated_at"])
-    note(user.pk, "import.planned", on=batch, batch_id=batch.pk, kind=stream.kind)
-    enqueue("google_preview", user, batch=batch, queue=Job.Queue.INTERACTIVE, priority=Job.Priority.HIGH)
-    return batch
-
-
-def imports_of(stream: SyncStream) -> Any:
-    rows = Batch.objects.for_user(stream.user_id).filter(kind=IMPORT, options__stream=str(stream.pk))
-    return rows.order_by("-created_at")
+    return begin_plan(
+        Batch(user=user, kind=IMPORT, title=f"Gmail of {account.email}"),
+        stream,
+        "google_preview",
+        include_suppressed=include_suppressed,
+        filter={"after": since.date().isoformat() if since else ""},
+        preferences=preferences.digest,
+        policy=POLICY,
+    )
 
 
 def query(options: dict[str, Any]) -> str:

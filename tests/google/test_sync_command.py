@@ -176,6 +176,43 @@ def test_mail_and_calendars_together(at: fakes.Google, stream: SyncStream, alice
     assert subjects(alice) == ["planned"]
 
 
+def test_one_that_is_refused_keeps_nobody_from_the_others(
+    at: fakes.Google, stream: SyncStream, alice: User
+) -> None:
+    deliver(at, "planned")
+    scopes = [oauth.MAIL, oauth.EVENTS, oauth.CALENDARS]
+    tokens = at.sign_in(ADA, "openid", "email", *scopes)
+    with acting_as(alice.pk):
+        account = fresh(stream).account
+        account.scopes = ["openid", "email", *scopes]
+        account.access_token, account.refresh_token = (
+            tokens[name].encode() for name in ("access_token", "refresh_token")
+        )
+        account.save()
+        begin_calendar_list(account)
+    at.faults.add("getProfile", "accessNotConfigured")
+    out = StringIO()
+    with pytest.raises(SystemExit) as ended:
+        call_command("sync", "--user", alice.email, "--json", stdout=out)
+    mail, mine = json.loads(out.getvalue())["streams"]
+    assert (ended.value.code, mail["state"], mine["state"]) == (1, "refused", "planned")
+    assert "The Gmail API is off" in mail["headline"]
+
+
+def test_a_plan_that_is_made_again_takes_the_place_of_the_one_that_waits(
+    at: fakes.Google, stream: SyncStream, alice: User
+) -> None:
+    deliver(at, "planned")
+    asked = ("sync", "--user", alice.email, "--service", "gmail", "--plan-only")
+    first, second = run(*asked), run(*asked)
+    with acting_as(alice.pk):
+        states = dict(Batch.objects.for_user(alice).values_list("id", "state"))
+    assert {str(id): state for id, state in states.items()} == {
+        first["batch_id"]: "cancelled",
+        second["batch_id"]: "planned",
+    }
+
+
 def test_the_page_of_a_calendar_says_what_is_certain(at: fakes.Google, alice: User, client: Client) -> None:
     at.account(ADA).calendar().add("Lunch", TOMORROW, attendees=[{"email": "grace@example.com"}])
     connect_calendars(alice, at)

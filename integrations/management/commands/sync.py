@@ -8,6 +8,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
+from django.core.management import CommandError
 from django.db.models import Q
 from django.utils import timezone
 
@@ -16,6 +17,7 @@ from integrations.headline import headline
 from integrations.models import SyncStream, SyncWork
 from integrations.plan import Refused
 from integrations.streams import calendar_plan, ticking
+from integrations.streams.beginning import discard_waiting
 from integrations.streams.calendar_list import WITHDRAWN
 from integrations.streams.previewing import start_preview
 from integrations.streams.steps import FOLLOWED
@@ -63,8 +65,16 @@ class Command(JsonCommand):
         streams = streams_of(owner, KINDS[service])
         if not streams:
             refuse(f"{owner} has connected no account with {service}. Connect one on /connections/.")
-        done = [self.one(owner, stream, **options) for stream in streams]
-        return done[0] if len(done) == 1 else {"streams": done}
+        if len(streams) == 1:
+            return self.one(owner, streams[0], **options)
+        return {"streams": [self.one_of_several(owner, stream, **options) for stream in streams]}
+
+    def one_of_several(self, owner: User, stream: SyncStream, **options: Any) -> Result:
+        """What is refused for one says so, and keeps nobody from the others."""
+        try:
+            return self.one(owner, stream, **options)
+        except CommandError as refused:
+            return {"stream": str(stream), "state": "refused", "headline": str(refused)}
 
     def one(
         self, owner: User, stream: SyncStream, *, full: bool, plan_only: bool, yes: bool, **_: Any
@@ -94,6 +104,7 @@ class Command(JsonCommand):
     def plan(self, owner: User, stream: SyncStream) -> Batch:
         try:
             with acting_as(owner.pk):
+                discard_waiting(stream)
                 batch = PLANS[SyncStream.Kind(stream.kind)](owner, stream)
         except Refused as refused:
             refuse(str(refused))
