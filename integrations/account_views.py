@@ -14,13 +14,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from integrations import accounts
 from integrations.batch_page import PAGE
-from integrations.models import GoogleAccount, RawEvent, SyncStream, SyncWork
+from integrations.models import GoogleAccount, RawEvent, SyncStream
 from integrations.plan import Refused
 from integrations.status import clock
 from integrations.streams import health
 from integrations.streams.calendar_plan import start_plan
 from integrations.streams.picking import can_be_picked, start_picked, stream_of_raw
 from integrations.streams.reconciling import reconcile_soon
+from integrations.streams.retrying import retry_parked
 from integrations.streams.steps import FOLLOWED, STOPPED, may_ask
 from integrations.streams.ticking import come_back, sync_now
 from integrations.streams.truth import TRUTHS
@@ -142,18 +143,9 @@ def bring_in(request: AuthedRequest, pk: UUID) -> HttpResponse:
 @limited("import")
 def try_again(request: AuthedRequest, pk: UUID) -> HttpResponse:
     """Fetch once more what was put aside because it could not be read."""
-    tried = 0
-    for stream in followed(account_of(request, pk)):
-        rows = parked_of(stream)
-        if number := rows.update(state=SyncWork.State.TODO, attempts=0, not_before=None):
-            come_back(stream)
-        tried += number
+    tried = sum(retry_parked(stream) for stream in followed(account_of(request, pk)))
     said = "Trying again." if tried else "There is nothing to try again here any more."
     return go_to(request, reverse("connections:history", args=[pk]), said)
-
-
-def parked_of(stream: SyncStream) -> QuerySet[SyncWork]:
-    return SyncWork.objects.for_user(stream.user_id).filter(stream=stream, state=SyncWork.State.PARKED)
 
 
 @require_safe

@@ -42,9 +42,7 @@ def answer(line: PlanItem, verdict: str) -> Answer:
 
 ON_ITS_WAY = Answer("On its way", "Google has named it, and it is fetched in its turn.", "calm")
 BEING_READ = Answer("Being read", "It was fetched, and becomes part of your history next.", "calm")
-PUT_ASIDE = Answer(
-    "Put aside", "It could not be read three times. Try it again on the page of its account.", "bad"
-)
+PUT_ASIDE = Answer("Put aside", "It could not be read three times.", "bad")
 
 
 def answer_of(verdict: str, why: str = "") -> Answer:

@@ -51,6 +51,8 @@ class Line:
     """Where it is, if it is in no batch."""
     bring_in: str = ""
     """The id of what was left out, where it can be brought in by itself."""
+    try_again: str = ""
+    """The id of the account whose failed messages can be tried again, where this is one of them."""
 
 
 def line(item: PlanItem, **more: Any) -> Line:

@@ -110,6 +110,11 @@ class AccountCard:
         return any(card.is_followed for card in self.streams)
 
     @property
+    def has_failures(self) -> bool:
+        """Whether something was put aside that can be tried again."""
+        return any(card.facts.parked for card in self.streams if card.is_followed)
+
+    @property
     def is_paused(self) -> bool:
         followed = [card for card in self.streams if card.is_followed]
         return bool(followed) and all(card.stream.health == SyncStream.Health.PAUSED for card in followed)

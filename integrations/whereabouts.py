@@ -8,8 +8,10 @@ from uuid import UUID
 from integrations.answers import ON_ITS_WAY, PUT_ASIDE, answer_of
 from integrations.batch_page import Line, answered
 from integrations.ledger import lines_about, named_by_streams, said_of
-from integrations.models import RawEvent, SyncWork
+from integrations.models import RawEvent, SyncStream, SyncWork
 from integrations.streams.picking import can_be_picked
+from integrations.streams.retrying import parked_of
+from integrations.streams.steps import FOLLOWED
 from jobs.models import Batch
 
 
@@ -23,11 +25,37 @@ def whereabouts(user_id: UUID, wanted: str) -> list[Line]:
     batches = Batch.objects.for_user(user_id).in_bulk([raw.batch_id for raw in beyond if raw.batch_id])
     answers = zip(lines, answered(user_id, lines), strict=True)
     offers = {raw.external_id: offer(raw) for raw in raws}
+    again = retries(user_id, named | {one.external_id for one in work})
     return [
-        *(replace(told, bring_in=offers.get(item.external_id, "")) for item, told in answers),
-        *(held(raw, batches.get(raw.batch_id)) for raw in beyond),
-        *(waiting(one) for one in work if one.external_id not in named),
+        *(
+            replace(
+                told, bring_in=offers.get(item.external_id, ""), try_again=again.get(item.external_id, "")
+            )
+            for item, told in answers
+        ),
+        *(
+            replace(held(raw, batches.get(raw.batch_id)), try_again=again.get(raw.external_id, ""))
+            for raw in beyond
+        ),
+        *(
+            replace(waiting(one), try_again=again.get(one.external_id, ""))
+            for one in work
+            if one.external_id not in named
+        ),
     ]
+
+
+def retries(user_id: UUID, ids: set[str]) -> dict[str, str]:
+    """Of what was put aside and can be tried again, the account with which it is."""
+    streams = SyncStream.objects.for_user(user_id).filter(
+        work__external_id__in=ids, work__state=SyncWork.State.PARKED, phase__in=FOLLOWED
+    )
+    return {
+        one.external_id: str(stream.account_id)
+        for stream in streams.select_related("account").distinct()
+        if stream.account.is_connected
+        for one in parked_of(stream).filter(external_id__in=ids)
+    }
 
 
 def held(raw: RawEvent, batch: Batch | None) -> Line:

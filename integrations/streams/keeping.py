@@ -325,7 +325,9 @@ class Keeping:
         for work in [*self.ended, *parked]:
             if work.batch_id:
                 steps[work.batch_id] += work.external_id not in read
-        for batch_id in sorted(steps):
+        # One that is done already has had all its steps, also those of what is tried again.
+        rows = Batch.objects.for_user(self.stream.user_id).filter(pk__in=steps, state__in=Batch.UNFINISHED)
+        for batch_id in rows.order_by("pk").values_list("pk", flat=True):
             batches.step(batch_id, steps[batch_id])
             batches.advance(batch_id)
 

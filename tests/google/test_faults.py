@@ -13,11 +13,14 @@ from contacts.models import Interaction
 from integrations.google import transport
 from integrations.ledger import ledger, why
 from integrations.models import GoogleAccount, QuotaBucket, RawEvent, SyncStream, SyncWork
+from integrations.streams.approving import lock
 from integrations.streams.health import cured, go_on
+from integrations.streams.retrying import retry_parked
 from integrations.streams.ticking import come_back, follow_streams, sync_now
-from jobs.foreground import reload
-from jobs.models import Job
+from jobs.foreground import reload, work_until_settled
+from jobs.models import Batch, Job
 from jobs.runner import run_one
+from jobs.undo import start_undo
 from omnicrm.acting import acting_as
 from omnicrm.models import User
 from omnicrm.outgoing import Patience
@@ -296,6 +299,62 @@ def test_what_cannot_be_fetched_is_put_aside_and_the_rest_flows(
         assert (parked.external_id, parked.state, parked.attempts) == (bad, "parked", 3)
         book = ledger(alice.pk)
         assert (book["failed"], book["balanced"]) == ({parked.last_error: 1}, True)
+
+
+def put_aside(at: fakes.Google, stream: SyncStream, *, refused: int) -> tuple[str, Batch]:
+    """An import of four letters, one of which Google refuses so many times."""
+    bad, *_ = [deliver(at, f"letter {n}", after=n) for n in range(4)]
+    batch = approved(plan(stream))
+    at.faults.add(lambda call: bad in call.path, error(400, "invalidArgument", "No."), count=refused)
+    run_all(stream.user)
+    return bad, batch
+
+
+def retry(stream: SyncStream) -> int:
+    with acting_as(stream.user_id):
+        return retry_parked(lock(stream))
+
+
+def standing(batch: Batch) -> tuple[int, int, dict[str, int], int, bool]:
+    """Steps that are done, and what the ledger says: imported, failed, pending, balanced."""
+    with acting_as(batch.user_id):
+        book = ledger(batch.user_id)
+    assert book["total"] == 4
+    return reload(batch).done_steps, book["imported"], book["failed"], book["pending"], book["balanced"]
+
+
+def test_what_was_put_aside_comes_in_once_it_is_tried_again(
+    at: fakes.Google, stream: SyncStream, alice: User
+) -> None:
+    bad, batch = put_aside(at, stream, refused=3)
+    assert standing(batch) == (4, 3, {"refused": 1}, 0, True)
+    assert [retry(stream), retry(stream)] == [1, 0]
+    assert standing(batch) == (4, 3, {}, 1, False)
+    with acting_as(alice.pk):
+        assert {one["verdict"] for one in why(alice.pk, bad)} == {"pending"}
+    run_all(alice)
+    assert subjects(alice) == ["letter 0", "letter 1", "letter 2", "letter 3"]
+    assert (standing(batch), retry(stream)) == ((4, 4, {}, 0, True), 0)
+
+
+def test_what_fails_again_is_put_aside_again(at: fakes.Google, stream: SyncStream, alice: User) -> None:
+    _, batch = put_aside(at, stream, refused=6)
+    assert retry(stream) == 1
+    run_all(alice)
+    assert standing(batch) == (4, 3, {"refused": 1}, 0, True)
+    with acting_as(alice.pk):
+        parked = SyncWork.objects.for_user(alice).get()
+    assert (parked.state, parked.attempts, parked.last_error) == ("parked", 3, "refused")
+
+
+def test_what_belongs_to_an_import_that_was_taken_back_is_not_tried_again(
+    at: fakes.Google, stream: SyncStream, alice: User
+) -> None:
+    _, batch = put_aside(at, stream, refused=3)
+    with acting_as(alice.pk):
+        start_undo(batch)
+    work_until_settled(batch)
+    assert (reload(batch).state, retry(stream)) == ("undone", 0)
 
 
 def test_what_stops_a_worker_each_time_is_put_aside(

@@ -21,7 +21,8 @@ from jobs.models import Batch
 from omnicrm.acting import acting_as
 from omnicrm.models import User
 from tests.fakes import google as fakes
-from tests.google.mailboxes import ADA, deliver, fresh, later, subjects
+from tests.fakes.google.answers import error
+from tests.google.mailboxes import ADA, approved, deliver, fresh, later, plan, run_all, subjects
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TOMORROW = timezone.now().replace(hour=9, minute=0, second=0, microsecond=0) + dt.timedelta(days=1)
@@ -106,6 +107,22 @@ def test_what_cannot_be_done_is_said(
     at.faults.add("getProfile", "accessNotConfigured")
     with pytest.raises(CommandError, match="The Gmail API is off"):
         call_command("sync", "--user", alice.email, "--service", "gmail")
+
+
+def test_what_was_put_aside_is_tried_again(at: fakes.Google, stream: SyncStream, alice: User) -> None:
+    asked = ("sync", "--user", alice.email, "--service", "gmail")
+    with pytest.raises(CommandError, match="is followed yet, so nothing was put aside"):
+        call_command(*asked, "--retry-parked")
+    bad = deliver(at, "planned")
+    planned = plan(stream)
+    at.faults.add(lambda call: bad in call.path, error(400, "invalidArgument", "No."), count=3)
+    approved(planned)
+    run_all(alice)
+    looked = run(*asked)
+    assert (looked["put_aside"], subjects(alice)) == (1, [])
+    tried = [run(*asked, "--retry-parked") for _ in range(2)]
+    assert [(one["tried_again"], one["put_aside"], one["waiting"]) for one in tried] == [(1, 0, 0), (0, 0, 0)]
+    assert subjects(alice) == ["planned"]
 
 
 def test_the_pages_of_a_plan(at: fakes.Google, stream: SyncStream, alice: User, client: Client) -> None:

@@ -166,14 +166,19 @@ def test_resuming_is_not_connecting_again(client: Client, alice: User) -> None:
 def test_what_could_not_be_read_is_tried_again(
     client: Client, alice: User, account: GoogleAccount, stream: SyncStream
 ) -> None:
-    raw = make_raw_event(alice, source=stream.source, verdict="failed:garbled", reason="It is cut off.")
+    failed = {"source": stream.source, "remote": "live", "external_id": "1f", "payload": None}
+    raw = make_raw_event(alice, verdict="failed:garbled", reason="It is cut off.", **failed)
     work = make_work(alice, stream=stream, external_id=raw.external_id, state="parked", attempts=3)
     history = client.get(f"/connections/{account.pk}/history/").content.decode()
     assert "It is cut off." in history
+    action = f'action="/connections/{account.pk}/try-again/"'
+    why = f"/import/why/?q={raw.external_id}"
+    assert (action in page(client), action in client.get(why).content.decode()) == (True, True)
     assert "Trying again." in said(client, f"/connections/{account.pk}/try-again/")
     with acting_as(alice.pk):
         work.refresh_from_db()
     assert (work.state, work.attempts, jobs(stream)) == ("todo", 0, ["google_gmail_sync"])
+    assert (action in page(client), action in client.get(why).content.decode()) == (False, False)
     with acting_as(alice.pk):
         work.delete()
     assert "nothing to try again" in said(client, f"/connections/{account.pk}/try-again/")

@@ -17,9 +17,11 @@ from integrations.headline import headline
 from integrations.models import SyncStream, SyncWork
 from integrations.plan import Refused
 from integrations.streams import calendar_plan, ticking
+from integrations.streams.approving import lock
 from integrations.streams.beginning import discard_waiting
 from integrations.streams.calendar_list import WITHDRAWN
 from integrations.streams.previewing import start_preview
+from integrations.streams.retrying import retry_parked
 from integrations.streams.steps import FOLLOWED
 from integrations.summary import plan_summary, result_summary
 from jobs.foreground import IDLE_SECONDS, work_until_settled
@@ -57,12 +59,22 @@ class Command(JsonCommand):
             "--plan-only", action="store_true", help="Only plan (the default where nothing is followed)."
         )
         go.add_argument("--yes", action="store_true", help="Approve the plan and carry it out.")
+        go.add_argument(
+            "--retry-parked",
+            dest="try_again",
+            action="store_true",
+            help="Fetch once more what was put aside because it could not be read, of all that is followed.",
+        )
 
     def run(self, *, user: str, service: str, **options: Any) -> Result:
         owner = user_by_email(user)
         if service != "gmail":
             self.look_for_calendars(owner)
         streams = streams_of(owner, KINDS[service])
+        if options["try_again"]:
+            streams = [stream for stream in streams if stream.phase in FOLLOWED]
+            if not streams:
+                refuse(f"Nothing of {owner} is followed yet, so nothing was put aside.")
         if not streams:
             refuse(f"{owner} has connected no account with {service}. Connect one on /connections/.")
         if len(streams) == 1:
@@ -77,8 +89,18 @@ class Command(JsonCommand):
             return {"stream": str(stream), "state": "refused", "headline": str(refused)}
 
     def one(
-        self, owner: User, stream: SyncStream, *, full: bool, plan_only: bool, yes: bool, **_: Any
+        self,
+        owner: User,
+        stream: SyncStream,
+        *,
+        full: bool,
+        plan_only: bool,
+        yes: bool,
+        try_again: bool,
+        **_: Any,
     ) -> Result:
+        if try_again:
+            return self.retry(owner, stream)
         is_followed = stream.phase in FOLLOWED
         if is_followed and not full and not plan_only:
             return {"stream": str(stream), **self.look(owner, stream)}
@@ -128,6 +150,11 @@ class Command(JsonCommand):
                 refuse(f"{stream} waits: {stream.health_reason or stream.get_health_display()}")
         settle(stream)
         return followed(owner, stream)
+
+    def retry(self, owner: User, stream: SyncStream) -> Result:
+        with acting_as(owner.pk):
+            number = retry_parked(lock(stream))
+        return {"stream": str(stream), "tried_again": number, **self.look(owner, stream)}
 
     def look_for_calendars(self, owner: User) -> None:
         """Which calendars there are by now. Where Google cannot be asked, those that are known will do."""
@@ -203,6 +230,8 @@ def standing(stream: SyncStream, waiting: int) -> str:
 def in_words(result: Result) -> str:
     said = [f"{result['stream']}:"] if "stream" in result else []
     said.append(result["headline"])
+    if "tried_again" in result:
+        said.append(f"Tried again: {result['tried_again']:,}. Put aside: {result['put_aside']:,}.")
     if told := result.get("estimates"):
         said.append(
             f"Estimated from {told['sampled']} of them: about {told['people']} people, {told['senders']} senders;"
