@@ -107,7 +107,9 @@ class AccountCard:
 
     @property
     def is_followed(self) -> bool:
-        return any(card.is_followed for card in self.streams)
+        """Whether its mail or a calendar is: which calendars there are is looked for from the first day."""
+        kinds = (SyncStream.Kind.GMAIL, SyncStream.Kind.CALENDAR)
+        return any(card.is_followed for card in self.streams if card.stream.kind in kinds)
 
     @property
     def has_failures(self) -> bool:

@@ -133,6 +133,28 @@ def test_looking_ends_no_stop(client: Client, alice: User, account: GoogleAccoun
     assert (jobs(stream), fresh(stream).health) == ([], health)
 
 
+def test_what_cannot_be_done_has_no_button(client: Client, alice: User, account: GoogleAccount) -> None:
+    """The list of calendars is looked at from the first day; that is nothing that somebody follows."""
+    make_stream(alice, account=account, kind="gmail", phase="new")
+    make_stream(alice, account=account, kind="calendars", phase="live")
+    shown = page(client)
+    assert ("Look now" in shown, "Compare with Google" in shown, "See what its mail" in shown) == (
+        False,
+        False,
+        True,
+    )
+    with acting_as(alice.pk):
+        GoogleAccount.objects.for_user(alice).update(
+            health="reauth", health_reason="Google no longer lets us in."
+        )
+    shown = page(client)
+    assert ("See what its mail" in shown, "Allow writing" in shown, "Connect again" in shown) == (
+        False,
+        False,
+        True,
+    )
+
+
 def test_compare_now(client: Client, account: GoogleAccount, stream: SyncStream) -> None:
     assert "Comparing with Google" in said(client, f"/connections/{account.pk}/compare/")
     assert jobs(stream) == ["reconcile"]
