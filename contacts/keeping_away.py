@@ -1,4 +1,5 @@
-"""Addresses of which no person is to be made: one's own, what was deleted, passed over, ignored or erased."""
+"""Addresses of which no person is to be made: one's own, what was deleted, passed over, ignored or erased; and those of
+whom nothing comes in at all."""
 
 from __future__ import annotations
 
@@ -36,6 +37,28 @@ class KeptAway:
             or is_blocked(email)
             or self._erased.holds("email", email)
         )
+
+
+class Unwanted:
+    """Whose letters and invitations do not come in: whom one user ignores, and whom whoever runs the server blocks.
+
+    Asked of the author alone, whichever source something comes from. What one writes to them oneself does come in.
+    """
+
+    def __init__(self, user_id: UUID) -> None:
+        rows = Suppression.objects.for_user(user_id).filter(
+            reason=Suppression.IGNORED, scope__in=["address", "domain"], source=""
+        )
+        self._ignored = set(rows.values_list("key", flat=True))
+
+    def __bool__(self) -> bool:
+        return bool(self._ignored or settings.BLOCKED_SENDERS)
+
+    def why(self, email: str) -> str:
+        """The reason, as verdicts name it, for which what this normalized address sends stays out; empty: it does not."""
+        if is_blocked(email):
+            return "blocked"
+        return "" if self._ignored.isdisjoint({email, email.rpartition("@")[2]}) else "ignored"
 
 
 def patterns_of(email: str) -> list[str]:

@@ -19,6 +19,7 @@ from contacts.models import CalendarEvent, Participant
 from contacts.recording import record
 from contacts.when import as_time
 from integrations.extracting import ask_for_people
+from integrations.naming import wanted
 from jobs.models import Batch
 from jobs.periodic import every
 from jobs.queue import Again, enqueue, handles
@@ -81,7 +82,7 @@ def begun(row: CalendarEvent, draft: EventDraft, now: dt.datetime) -> Iterator[E
 
 def add(batch: Batch, drafts: Sequence[InteractionDraft]) -> None:
     """The meetings that are not here yet, and what follows from them."""
-    keyed = list({draft.source_key: draft for draft in drafts}.values())
+    keyed = list({draft.source_key: draft for draft in wanted(batch.user_id, drafts)}.values())
     fresh = [done.interaction_id for done in record(batch, keyed) if done.created]
     if fresh:
         refresh_contacts(batch.user_id, sorted(with_whom(batch.user_id, fresh)))

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from contacts.drafts import InteractionDraft
-from contacts.keeping_away import is_blocked
-from contacts.models import Interaction, Participant, Suppression
+from contacts.keeping_away import Unwanted
+from contacts.models import Interaction, Participant
 from integrations.models import RawEvent
 from jobs.models import Batch
 
 
 def keep_away(batch: Batch, drafts: dict[UUID, Any]) -> None:
     """Take out what comes from senders whom its owner, or whoever runs the server, keeps away."""
+    unwanted = Unwanted(batch.user_id)
     written = {pk: author(draft) for pk, draft in drafts.items() if isinstance(draft, InteractionDraft)}
-    ignored = ignored_by(batch, set(written.values()))
     for pk, email in written.items():
-        why = "blocked" if is_blocked(email) else "ignored" if email in ignored else ""
-        if why:
+        if why := unwanted.why(email):
             rows = RawEvent.objects.for_user(batch.user_id).filter(pk=pk)
             rows.update(
                 verdict=f"skipped:{why}", payload=None, author=email[:254], item_key=drafts[pk].source_key
@@ -28,13 +27,10 @@ def keep_away(batch: Batch, drafts: dict[UUID, Any]) -> None:
             del drafts[pk]
 
 
-def ignored_by(batch: Batch, emails: set[str]) -> set[str]:
-    keys = emails | {email.rpartition("@")[2] for email in emails}
-    rows = Suppression.objects.for_user(batch.user_id).filter(
-        reason=Suppression.IGNORED, scope__in=["address", "domain"], key__in=keys, source=""
-    )
-    found = set(rows.values_list("key", flat=True))
-    return {email for email in emails if email and (email in found or email.rpartition("@")[2] in found)}
+def wanted(user_id: UUID, drafts: Sequence[InteractionDraft]) -> list[InteractionDraft]:
+    """Without what comes from senders who are kept away."""
+    unwanted = Unwanted(user_id)
+    return [draft for draft in drafts if not unwanted.why(author(draft))]
 
 
 def name(batch: Batch, drafts: Mapping[UUID, InteractionDraft]) -> None:

@@ -14,6 +14,7 @@ from django.db import connection
 
 from contacts.drafts import EventDraft, InteractionDraft, Mention, PersonDraft
 from contacts.erased import Erased
+from contacts.events import organizer_of
 from contacts.matching import normalize_email
 from contacts.models import Suppression
 from integrations import deciding
@@ -174,7 +175,7 @@ def line_data(draft: Draft) -> dict[str, Any]:
         emails = ", ".join(draft.emails[:3])
         return {"name": draft.full_name[:200], "email": emails}
     if isinstance(draft, EventDraft):
-        return {"subject": draft.title[:200], "date": str(draft.start or "")}
+        return {"subject": draft.title[:200], "date": str(draft.start or ""), "from": organizer_of(draft)}
     people = [told(mention) for mention in draft.mentions[:MOST_MENTIONS]]
     author = next((m.email for m in draft.mentions if m.role in ("from", "organizer")), "")
     data = {

@@ -11,15 +11,17 @@ import json
 import math
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
 from contacts.derived import refresh_after_batch
 from contacts.drafts import EventDraft
 from contacts.erased import Erased
+from contacts.events import organizer_of
 from contacts.models import OwnAddress, Suppression
-from integrations.approval import Stale, begins, refuse_lines
-from integrations.deciding import LEFT_OUT, MINE
+from integrations.approval import KEPT_AWAY, Stale, begins, refuse_lines
+from integrations.deciding import BLOCKED, LEFT_OUT, MINE
 from integrations.google import calendar, oauth
 from integrations.google.calendar import EventPage
 from integrations.google.errors import STOPS, Failed, Kind, pause
@@ -51,17 +53,15 @@ UNBOUND = ("as_of",)
 
 HERE = """EXISTS (SELECT 1 FROM contacts_calendarevent e WHERE e.user_id = t.user_id
     AND e.ical_uid = t.data->>'uid' AND e.recurrence_id = t.data->>'original')"""
-AWAY = """EXISTS (SELECT 1 FROM contacts_suppression s WHERE s.user_id = t.user_id AND s.scope = 'item'
-    AND s.key = t.external_id AND s.source = %(source)s AND s.reason = 'undone')"""
 ALREADY_HERE = f"""
 UPDATE jobs_planitem t SET outcome = 'skip', reason = 'already_here'
 WHERE {MINE} AND t.outcome = 'create' AND {HERE}
 """
 CHANGED = f"""
 SELECT count(*) FROM jobs_planitem t WHERE {MINE} AND CASE
-    WHEN t.outcome = 'create' THEN {HERE} OR ({AWAY} AND NOT %(include)s)
+    WHEN t.outcome = 'create' THEN {HERE} OR {KEPT_AWAY}
     WHEN t.reason = 'already_here' THEN NOT {HERE}
-    WHEN t.reason = 'undone' THEN NOT {AWAY}
+    WHEN t.reason = 'undone' THEN NOT {KEPT_AWAY}
 END
 """
 
@@ -148,7 +148,7 @@ def write_lines(batch: Batch, page: EventPage, seq: int) -> int:
 
 def line_data(draft: EventDraft) -> dict[str, Any]:
     uid, _, original = item_key(draft).rpartition("|")
-    author = draft.organizer.email if draft.organizer else ""
+    author = organizer_of(draft)
     date = draft.start.isoformat() if draft.start else ""
     return {"subject": draft.title[:200], "date": date, "from": author, "uid": uid, "original": original}
 
@@ -157,7 +157,7 @@ def finish_plan(batch: Batch) -> None:
     stream = stream_of(batch)
     assert stream is not None
     with connection.cursor() as cursor:
-        for statement in (ALREADY_HERE, LEFT_OUT.format(mine=MINE)):
+        for statement in (ALREADY_HERE, LEFT_OUT.format(mine=MINE), BLOCKED.format(mine=MINE)):
             cursor.execute(statement, values(batch))
     batch.totals = totals(batch, stream)
     if stream.phase not in FOLLOWED:
@@ -195,6 +195,7 @@ def values(batch: Batch) -> dict[str, Any]:
         "batch": batch.pk,
         "source": batch.options["source"],
         "include": batch.options["include_suppressed"],
+        "blocked": sorted(settings.BLOCKED_SENDERS),
     }
 
 

@@ -19,6 +19,7 @@ from contacts.events import Whose
 from contacts.models import CalendarEvent, EventAttendee, Interaction, Participant
 from contacts.recording import CHUNK, record, write_participants
 from contacts.when import as_moment
+from integrations import naming
 from jobs.changes import log_deleted, logged_changes
 from jobs.models import Batch
 from omnicrm.events import note
@@ -163,7 +164,7 @@ class Meetings:
         self.remove(
             [row for one, row in known.items() if one not in wanted and row.occurred_at >= self.since]
         )
-        self.add([draft for one, draft in wanted.items() if one not in known])
+        self.add(naming.wanted(self.user_id, [draft for one, draft in wanted.items() if one not in known]))
         self.change([(known[one], draft) for one, draft in wanted.items() if one in known])
         if self.people:
             refresh_contacts(self.user_id, sorted(self.people))

@@ -15,19 +15,21 @@ from typing import Any
 
 from contacts.drafts import EventDraft
 from contacts.erased import Erased
-from contacts.events import Whose, key
+from contacts.events import Whose, key, organizer_of
+from contacts.keeping_away import Unwanted
 from integrations.google.events import event_draft
 from integrations.models import Provenance, RawEvent, SyncStream
 from integrations.readers import NORMALIZER
 from integrations.sifting import Sifted, sift
 from integrations.streams.calendar_rows import CalendarRows
+from integrations.streams.keeping import KEPT_OUT
 from integrations.streams.standing import own_addresses
 from jobs.models import Batch
 
 LIVE, DELETED = RawEvent.Remote.LIVE, RawEvent.Remote.DELETED
 LOST = "skipped:no_series"
 """A cancelled occurrence of a series that has not been shown yet: it waits for it."""
-AWAY = ("skipped:undone", "skipped:ignored", "skipped:erased")
+AWAY = ("skipped:undone", "skipped:erased")
 """What somebody wanted to be rid of, whatever Google says of it later."""
 
 
@@ -64,7 +66,7 @@ class Entries:
         self.zone = str(stream.listing.get("zone", ""))
         owner = stream.user
         whose = Whose.of(owner, own_addresses(stream, owner), now)
-        self.erased = Erased(stream.user_id)
+        self.erased, self.unwanted = Erased(stream.user_id), Unwanted(stream.user_id)
         self.rows = CalendarRows(owner.pk, batch, whose)
         self.raws = self.held(external_id__in=[id[:300] for id in self.events])
         self.made: list[RawEvent] = []
@@ -93,20 +95,30 @@ class Entries:
         except ValueError as error:
             self.keep(event, raw, verdict="failed:unreadable", reason=str(error)[:300])
             return
+        out = self.kept_out(raw, draft)
         sifted = sift(draft, self.erased, self.rows.whose.own)
         if sifted == Sifted.WHOLE:
             self.keep(event, raw, verdict="skipped:erased", payload=None)
         elif draft.leave_out:
             self.keep(event, raw, verdict=f"skipped:{draft.leave_out}")
+        elif out:
+            kept = self.keep(event, raw, verdict=f"skipped:{out}", payload=None)
+            kept.author = organizer_of(draft)[:254]
+            kept.remote = DELETED if draft.status == "cancelled" else LIVE
         elif draft.status == "cancelled":
             self.cancel(event, raw, draft)
         else:
             payload = None if sifted == Sifted.PART else zlib.compress(payload_of(event), 1)
             self.enter(event, raw, draft, payload)
 
+    def kept_out(self, raw: RawEvent | None, draft: EventDraft) -> str:
+        """Why an invitation stays out, by whoever sent it. What is here already is followed to its end."""
+        is_here = raw is not None and raw.verdict == RawEvent.KEPT
+        return "" if is_here else self.unwanted.why(organizer_of(draft))
+
     def is_as_before(self, raw: RawEvent, event: dict[str, Any]) -> bool:
         is_cancelled = event.get("status") == "cancelled"
-        same_place = (raw.remote == DELETED) == is_cancelled
+        same_place = (raw.remote == DELETED) == is_cancelled and raw.verdict not in KEPT_OUT
         if is_cancelled and same_place and raw.verdict == RawEvent.KEPT:
             return True
         return same_place and bool(raw.labels) and raw.labels == version(event)

@@ -17,6 +17,7 @@ from uuid import UUID
 from django.db.models import BooleanField, ExpressionWrapper, Q
 
 from contacts.erased import Erased
+from contacts.keeping_away import Unwanted
 from integrations.google.errors import Failure
 from integrations.google.gmail import Change, Message
 from integrations.models import RawEvent, SyncStream, SyncWork
@@ -36,6 +37,8 @@ STUBS = 90
 """The priority of what is only to be explained: after all that is wanted."""
 LIVE, TRASH, DELETED = RawEvent.Remote.LIVE, RawEvent.Remote.TRASH, RawEvent.Remote.DELETED
 HELD = (RawEvent.KEPT, RawEvent.PENDING)
+KEPT_OUT = ("skipped:blocked", "skipped:ignored")
+"""From somebody who was unwanted when it came. What has a payload was here before, and comes back by an undo alone."""
 TOLD = ["verdict", "reason", "version", "labels", "remote", "remote_at", "seen_generation"]
 FETCH, STUB, VERIFY = SyncWork.Op.FETCH, SyncWork.Op.STUB, SyncWork.Op.VERIFY
 
@@ -46,7 +49,7 @@ class Keeping:
     def __init__(self, stream: SyncStream, ids: Iterable[str], now: dt.datetime) -> None:
         self.stream, self.source, self.now = stream, stream.source, now
         self.policy, self.preferences = Policy.read(stream.listing), Preferences.of(stream.account)
-        self.erased = Erased(stream.user_id)
+        self.erased, self.unwanted = Erased(stream.user_id), Unwanted(stream.user_id)
         named = list(ids)
         bare = ExpressionWrapper(Q(payload__isnull=True), output_field=BooleanField())
         rows = RawEvent.objects.for_user(stream.user_id).filter(source=self.source, external_id__in=named)
@@ -144,8 +147,9 @@ class Keeping:
     # --- work
 
     def how(self) -> str:
-        """How a wanted message is fetched: as a whole, or its head first, where that may be all that is kept."""
-        return FETCH if self.preferences.keep == Keep.FULL else STUB
+        """How a wanted message is fetched: as a whole, or its head first, where that may be all that is kept of it, or
+        tell that it is from somebody who is kept away."""
+        return FETCH if self.preferences.keep == Keep.FULL and not self.unwanted else STUB
 
     def want(
         self, id: str, thread: str, op: str, at: str, priority: int = SyncWork.DELTA, place: int | None = None
@@ -182,6 +186,9 @@ class Keeping:
         elif rule and (work.batch_id not in self.picked or place_of(message.labels)):
             self.end(work.external_id)
             self.explain(work, message, rule)
+        elif why := self.unwanted.why(heads.author(message)):
+            self.end(work.external_id)
+            self.explain(work, message, why)
         elif self.is_all_we_keep(message):
             self.end(work.external_id)
             self.keep(work, message, heads.head(message))
@@ -341,5 +348,5 @@ def labels_after(raw: RawEvent, change: Change) -> list[str] | None:
 
 def fillable(raw: Any) -> bool:
     """Whether what was fetched is still to be kept: it was left out by a rule that no longer holds, or never came."""
-    never_came = raw.bare and (raw.verdict == RawEvent.PENDING or raw.verdict.startswith("failed"))
-    return is_policy(raw.verdict) or never_came
+    may_come = raw.verdict in (RawEvent.PENDING, *KEPT_OUT) or raw.verdict.startswith("failed")
+    return is_policy(raw.verdict) or (raw.bare and may_come)

@@ -43,7 +43,14 @@ UPDATE jobs_planitem t SET outcome = 'skip', reason = CASE
 FROM integrations_rawevent r
 WHERE {MINE} AND t.outcome = 'create' AND r.user_id = t.user_id AND r.source = %(source)s
   AND r.external_id = t.external_id
-  AND (r.verdict IN ('kept', 'pending', 'skipped:erased', 'skipped:ignored'))
+  AND (r.verdict IN ('kept', 'pending', 'skipped:erased') OR r.verdict = 'skipped:ignored' AND r.payload IS NOT NULL)
+"""
+# Who wrote what was kept out when it came: whether they still are kept out is asked anew.
+AUTHORS = f"""
+UPDATE jobs_planitem t SET data = t.data || jsonb_build_object('from', r.author)
+FROM integrations_rawevent r
+WHERE {MINE} AND t.outcome = 'create' AND r.user_id = t.user_id AND r.source = %(source)s
+  AND r.external_id = t.external_id AND r.verdict IN ('skipped:ignored', 'skipped:blocked') AND r.author <> ''
 """
 
 
@@ -61,7 +68,7 @@ def decide(batch: Batch) -> None:
     """Settle the outcome of every line, in the caller's transaction."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT omnicrm_fresh_statistics('jobs_planitem')")
-        for statement in (ONCE, KNOWN):
+        for statement in (ONCE, KNOWN, AUTHORS):
             cursor.execute(statement, values(batch))
     leave_out(batch)
 

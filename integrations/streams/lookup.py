@@ -6,7 +6,7 @@ Who wrote, when and what about is asked for, and nothing of it is kept. Asking k
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,9 +15,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from contacts.erased import Erased
-from contacts.keeping_away import is_blocked
+from contacts.keeping_away import Unwanted
 from contacts.matching import same_spelling
-from contacts.models import Interaction, Suppression
+from contacts.models import Interaction
 from contacts.whom import page_of, parts_in
 from integrations.answers import BEING_READ, ON_ITS_WAY, Answer, answer_of, left_out
 from integrations.google import gmail, oauth
@@ -152,7 +152,6 @@ class Known:
     messages: Sequence[Message]
     raws: dict[str, RawEvent] = field(default_factory=dict)
     work: set[str] = field(default_factory=set)
-    ignored: set[str] = field(default_factory=set)
     here: dict[str, str] = field(default_factory=dict)
     """Google's id → the address here; empty where nobody of it is a contact."""
 
@@ -172,20 +171,12 @@ class Known:
             state=SyncWork.State.TODO,
         )
         self.work = set(work.values_list("external_id", flat=True))
-        self.ignored = self.ignored_among(filter(None, map(self.email, self.heads)))
+        self.unwanted = Unwanted(self.user.pk)
         self.here = self.places()
 
     def email(self, id: str) -> str:
         head = self.heads[id]
         return same_spelling(head.author.email) if head and head.author else ""
-
-    def ignored_among(self, emails: Iterable[str]) -> set[str]:
-        named = set(emails)
-        keys = named | {email.rpartition("@")[2] for email in named}
-        rows = Suppression.objects.for_user(self.user).filter(
-            reason=Suppression.IGNORED, scope__in=["address", "domain"], key__in=keys, source=""
-        )
-        return set(rows.values_list("key", flat=True))
 
     def places(self) -> dict[str, str]:
         """Those that are here: as this mailbox brought them, or under the same Message-ID from wherever."""
@@ -228,11 +219,7 @@ class Known:
         return answer_of(said_of(raw), raw.reason), may_be_chosen(raw)
 
     def kept_away(self, email: str) -> str:
-        if is_blocked(email):
-            return "blocked"
-        if {email, email.rpartition("@")[2]} & self.ignored:
-            return "ignored"
-        return "erased" if self.erased.holds("email", email) else ""
+        return self.unwanted.why(email) or ("erased" if self.erased.holds("email", email) else "")
 
     def never_seen(self, message: Message) -> Answer:
         after = str(self.stream.listing.get("after", ""))

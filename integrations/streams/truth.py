@@ -16,7 +16,8 @@ from typing import Any
 from integrations.google import calendar, gmail
 from integrations.google.client import Google
 from integrations.models import RawEvent, SyncStream, SyncWork
-from integrations.streams.keeping import STUBS, Keeping
+from integrations.streams.entries import AWAY
+from integrations.streams.keeping import KEPT_OUT, STUBS, Keeping
 from integrations.streams.steps import Step
 
 DELETED, TRASH = RawEvent.Remote.DELETED, RawEvent.Remote.TRASH
@@ -132,8 +133,8 @@ def fate_of_event(raw: Any, work: SyncWork | None, said: str, began: dt.datetime
 
 
 def is_put_away(raw: Any) -> bool:
-    """Whether its owner wanted to be rid of it, whatever Google says of it later."""
-    return raw.verdict in ("skipped:undone", "skipped:ignored", "skipped:erased")
+    """Whether somebody wanted to be rid of it, whatever Google says of it later."""
+    return raw.verdict in (*AWAY, *KEPT_OUT)
 
 
 def changed_since(raw: Any, began: dt.datetime) -> Fate:

@@ -22,7 +22,7 @@ from jobs.models import Batch, PlanItem
 from jobs.runner import run_one
 from omnicrm.acting import acting_as
 from omnicrm.models import User
-from tests.factories import make_calendar_event, make_google_account, make_stream
+from tests.factories import make_calendar_event, make_google_account, make_stream, make_suppression
 from tests.fakes.google import Google, serving
 from tests.fakes.google.calendar import Calendar
 from tests.google.calendars import ADA, ME
@@ -207,3 +207,26 @@ def test_a_discarded_plan_leaves_nothing(alice: User, calendar: Calendar, stream
     with acting_as(alice.pk):
         assert discard(batch)
     assert (fresh(batch).state, fresh(stream).phase) == ("cancelled", "new")
+
+
+@pytest.mark.parametrize("reason", ["blocked", "ignored"])
+def test_invitations_of_whom_one_keeps_away_stay_out_of_plan_and_import(
+    alice: User, calendar: Calendar, stream: SyncStream, settings: Any, reason: str
+) -> None:
+    shop = "shop@example.net"
+    guests = [*BOTH, {"email": shop, "responseStatus": "accepted"}]
+    calendar.add("Sale", TODAY - DAY, attendees=guests, organizer={"email": shop})
+    waiting = plan(alice, stream)
+    assert (waiting.totals["events"], waiting.totals["reasons"]) == (3, {"not_an_appointment": 1})
+    if reason == "blocked":
+        settings.BLOCKED_SENDERS = frozenset({shop})
+    else:
+        make_suppression(alice, scope="address", key=shop, reason="ignored")
+    with acting_as(alice.pk), pytest.raises(Stale, match="1 line no longer fits"):
+        approve(waiting, waiting.plan_hash)
+    with acting_as(alice.pk):
+        discard(waiting)
+    batch = plan(alice, stream)
+    assert (batch.totals["events"], batch.totals["reasons"]) == (2, {"not_an_appointment": 1, reason: 1})
+    done = carry_out(batch)
+    assert (done.totals["result"]["events"], titles(alice)) == (2, {"Lunch", "Weekly"})
