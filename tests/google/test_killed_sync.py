@@ -142,6 +142,10 @@ class Owner:
         return (cursor, work, jobs, self.state_of_batch()) == (history, 0, 0, "done")
 
     def compared(self) -> bool:
+        """Compared with Google's list of now: a comparison that was begun by itself may have an older one."""
+        begun = """SELECT count(*) FROM jobs_job WHERE kind = 'reconcile' AND payload->>'stream_id' = %s
+            AND state IN ('queued', 'running')"""
+        assert wait_until(lambda: self.value(begun, self.stream) == 0, 20, pause=0.2)
         job = self.ask("compare")
         query = "SELECT state FROM jobs_job WHERE id = %s"
         return wait_until(lambda: self.value(query, job) == "succeeded", 20, pause=0.2)
