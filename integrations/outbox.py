@@ -77,6 +77,21 @@ def may_write(user: User) -> OwnedQuerySet[GoogleAccount]:
     return rows.filter(scopes__contains=[COMPOSE]).order_by("-granted_at")
 
 
+def find_account(letter: OutboxMessage) -> None:
+    """In memory: from where a letter goes whose account is not here (any more): the one of the same address, else the
+    one connected last. One that has an account keeps it."""
+    if letter.account_id:
+        return
+    able = list(may_write(letter.user))
+    if not able:
+        return
+    account = next((one for one in able if one.email == letter.sender), able[0])
+    letter.account, letter.sender, letter.remote_thread = account, account.email, ""
+    if letter.answers:
+        references, letter.remote_thread = where_it_belongs(account, letter.answers)
+        letter.references = references or letter.references
+
+
 def raw_events(user_id: UUID, interaction: Interaction) -> OwnedQuerySet[RawEvent]:
     links = Provenance.objects.for_user(user_id).filter(interaction=interaction)
     return RawEvent.objects.for_user(user_id).filter(pk__in=links.values("raw_event_id"))
@@ -135,6 +150,7 @@ def edit(letter: OutboxMessage, *, subject: str, body: str, to: Sequence[str] | 
     letter = letter if letter._state.adding else locked(letter)
     if letter.state != State.DRAFT:
         raise NotThisText(f"This letter is no draft any more: {letter.get_state_display().lower()}.")
+    find_account(letter)
     letter.subject = " ".join(subject.split())[:LONGEST_SUBJECT]
     letter.body = body.replace("\r\n", "\n").replace("\x00", "")[:LONGEST_BODY]
     if to is not None and not letter.answers_id:
@@ -187,6 +203,10 @@ def refuse_unsendable(letter: OutboxMessage) -> None:
         raise CannotWrite("This letter goes to nobody. Choose an address.")
     if not letter.body.strip():
         raise CannotWrite("This letter is empty. Write something first.")
+    if letter.account is None:
+        raise CannotWrite(
+            "No account that may write is connected. Connect one under Connections, then save this draft again."
+        )
     if not letter.account.is_connected or COMPOSE not in letter.account.scopes:
         raise CannotWrite(f"{letter.account} may not write any more. Allow it again under Connections.")
 
@@ -194,7 +214,8 @@ def refuse_unsendable(letter: OutboxMessage) -> None:
 def recall(letter: OutboxMessage) -> bool:
     """Make a draft of it again, if nobody has begun to send it. Whether that came in time."""
     rows = OutboxMessage.objects.for_user(letter.user_id).filter(pk=letter.pk, state=State.QUEUED)
-    in_time = bool(rows.update(state=State.DRAFT, updated_at=timezone.now()))
+    draft = {"state": State.DRAFT, **OutboxMessage.UNAPPROVED}
+    in_time = bool(rows.update(**draft, updated_at=timezone.now()))
     if in_time:
         note(letter.user_id, "letter.recalled", on=letter)
     return in_time
@@ -204,8 +225,10 @@ def settle(letter: OutboxMessage, *, was_sent: bool) -> OutboxMessage:
     """What the person says of a letter that perhaps was sent. One that was not is a draft again, to be approved anew."""
     letter = locked(letter)
     if letter.state == State.UNKNOWN:
-        letter.state = State.CONFIRMED if was_sent else State.DRAFT
-        letter.step, letter.problem, letter.settled_at = OutboxMessage.Step.NONE, "", timezone.now()
+        letter.state, letter.step = State.CONFIRMED, OutboxMessage.Step.NONE
+        letter.problem, letter.settled_at = "", timezone.now()
+        if not was_sent:
+            letter.become_draft()
         letter.save()
         note(letter.user_id, "letter.settled", on=letter, was_sent=was_sent)
     return letter
@@ -215,8 +238,8 @@ def reopen(letter: OutboxMessage) -> OutboxMessage:
     """Make a draft again of a letter that was surely not sent."""
     letter = locked(letter)
     if letter.state == State.FAILED:
-        letter.state, letter.step = State.DRAFT, OutboxMessage.Step.NONE
-        letter.save(update_fields=["state", "step", "updated_at"])
+        letter.become_draft()
+        letter.save()
     return letter
 
 

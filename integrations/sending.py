@@ -54,6 +54,8 @@ def speak(context: JobContext) -> Heard | None:
         raise RetryLater(wait, "Google asked for a pause; nothing has been sent yet.")
     with acting_as(context.user_id):
         letter = letter_of(context)
+        if letter.account is None:
+            raise GiveUp("no_account", "The account that it should go from was removed.")
         account = Account.of(letter.account, Lane.DELTA)
     if letter.state != State.ATTEMPTING:
         return None
@@ -153,7 +155,8 @@ def date_of(value: str) -> dt.datetime | None:
 def written(letter: OutboxMessage) -> bytes:
     """The letter as RFC 5322 has it."""
     message = EmailMessage(policy=SMTP)
-    message["From"] = Address(letter.account.name, addr_spec=letter.sender)
+    name = letter.account.name if letter.account else ""
+    message["From"] = Address(name, addr_spec=letter.sender)
     message["To"] = [Address(addr_spec=address) for address in letter.to]
     if letter.cc:
         message["Cc"] = [Address(addr_spec=address) for address in letter.cc]

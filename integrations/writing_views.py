@@ -88,6 +88,7 @@ def show(request: AuthedRequest, letter: OutboxMessage, *, status: int = 200, **
 
 
 def compose(request: AuthedRequest, letter: OutboxMessage) -> HttpResponse:
+    outbox.find_account(letter)
     addresses = [] if letter.answers_id else outbox.addresses_of(letter)
     said = {"to": next(iter(letter.to), ""), "subject": letter.subject, "body": letter.body}
     form = LetterForm(request.POST or None, initial=said, addresses=addresses)

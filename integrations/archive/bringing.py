@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import IO, Any
+from typing import IO
 
 from django.db import DatabaseError, connection, transaction
 
@@ -14,6 +14,7 @@ from contacts.models import Contact
 from integrations.archive import tables
 from integrations.archive.portable import Ids
 from integrations.archive.reading import BadArchive, Reading
+from integrations.models import OutboxMessage
 from jobs.models import Batch
 from omnicrm.acting import acting_as
 from omnicrm.events import note
@@ -21,6 +22,11 @@ from omnicrm.models import User
 
 CHUNK, CHUNK_BYTES = 500, 8_000_000
 STOPPED = "It was not finished when the archive was made."
+PERHAPS_SENT = (
+    "This comes from an archive, and may have been sent after it was made."
+    " Look in Gmail under Sent, then say here what you found."
+)
+ON_ITS_WAY = (OutboxMessage.State.QUEUED, OutboxMessage.State.ATTEMPTING)
 ONGOING = (Batch.State.PLANNING, Batch.State.APPROVED, Batch.State.RUNNING, Batch.State.UNDOING)
 
 Tell = Callable[[str], None]
@@ -73,7 +79,7 @@ def write_table(table: tables.Table, ids: Ids, reading: Reading, before: int) ->
     try:
         while rows := [table.row(ids, line) for line in portion(lines)]:
             with transaction.atomic():
-                table.insert([stopped(row) for row in rows] if table.model is Batch else rows)
+                table.insert([RESTING.get(table.label, as_it_is)(row) for row in rows])
             written += len(rows)
             reading.tell(f"Brought in {before + written:,} of {reading.rows:,} rows")
     except (tables.BadRow, DatabaseError) as error:
@@ -101,6 +107,21 @@ def portion(lines: Iterator[bytes]) -> list[bytes]:
     return taken
 
 
-def stopped(row: dict[str, Any]) -> dict[str, Any]:
+def as_it_is(row: tables.Row) -> tables.Row:
+    return row
+
+
+def stopped(row: tables.Row) -> tables.Row:
     """A change that was at work: here nobody works on it."""
     return row | {"state": Batch.State.CANCELLED, "error": STOPPED} if row["state"] in ONGOING else row
+
+
+def asked_about(row: tables.Row) -> tables.Row:
+    """A letter that was about to be sent: elsewhere it may have been, so here it never goes by itself."""
+    if row["state"] not in ON_ITS_WAY:
+        return row
+    return row | {"state": OutboxMessage.State.UNKNOWN, "step": "", "problem": PERHAPS_SENT}
+
+
+RESTING = {"jobs.Batch": stopped, "integrations.OutboxMessage": asked_about}
+"""What a row becomes where nothing of it may be at work."""

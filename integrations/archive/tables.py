@@ -41,6 +41,7 @@ HELD: dict[str, tuple[str, ...]] = {
     "contacts.Suppression": (),
     "integrations.RawEvent": (),
     "integrations.Provenance": (),
+    "integrations.OutboxMessage": (),
     "jobs.PlanItem": (),
     "jobs.BatchItem": ("before", "after"),
     "omnicrm.Event": ("data",),
@@ -51,7 +52,6 @@ LEFT_OUT = {
     "contacts.SearchText": "What a search looks at follows from the people, and is made anew.",
     "integrations.Export": "A copy of what an archive holds anyway.",
     "integrations.GoogleAccount": "A connection of this installation, with its keys; another one is connected anew.",
-    "integrations.OutboxMessage": "Drafts of an account of this installation; what was sent is in the history.",
     "integrations.SyncStream": "How far this installation has come with an account; what it brought is held.",
     "integrations.SyncWork": "What this installation has still to fetch.",
     "jobs.Job": "Work of this installation, which another one neither has nor needs.",
@@ -65,8 +65,12 @@ LEFT_OUT = {
 RECORD = "omnicrm.Event"
 """What was done, archives included: it grows by making one, so it is not part of the content that is compared."""
 
-LOCAL = {"integrations.SourceFile": ("stored_as", "path")}
-"""Text that means something on one machine only. An archive that names a file there would have it read."""
+LOCAL: dict[str, dict[str, Any]] = {
+    "integrations.SourceFile": {"stored_as": "", "path": ""},
+    "integrations.OutboxMessage": {"account_id": None},
+}
+"""Columns that mean something in one installation only, and what stands there instead. An archive that names a file
+would have it read; a letter finds an account that it can go from when somebody goes on writing it."""
 
 PACKED: dict[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = {
     "integrations.RawEvent.payload": (zlib.decompress, lambda plain: zlib.compress(plain, 1))
@@ -123,8 +127,8 @@ class Table:
         }
 
     @property
-    def local(self) -> tuple[str, ...]:
-        return LOCAL.get(self.label, ())
+    def local(self) -> Row:
+        return LOCAL.get(self.label, {})
 
     def count(self, user_id: UUID) -> int:
         return self.model._default_manager.filter(user_id=user_id).count()
@@ -158,7 +162,7 @@ class Table:
             row[column] = row[column] and ids.named(row[column])
         for column in self.referring:
             row[column] = row[column] and json.loads(ids.named_in(json.dumps(row[column])))
-        return written(row | dict.fromkeys(self.local, ""))
+        return written(row | self.local)
 
     def place(self, ids: Ids, row_id: str, field: SealedField) -> bytes:
         return crypto.place(self.model._meta.db_table, str(field.column), row_id, ids.owner)
@@ -191,7 +195,7 @@ class Table:
                 row[str(field.column)] = self.closed(ids, row["id"], field, row[str(field.column)])
         except (AttributeError, TypeError, ValueError, KeyError) as error:
             raise BadRow("a value is not what its column holds") from error
-        return row | dict.fromkeys(self.local, "") | {"user_id": ids.owner}
+        return row | self.local | {"user_id": ids.owner}
 
     def closed(self, ids: Ids, row_id: str, field: SealedField, value: Any) -> str | None:
         """Sealed again, for its new place, as Postgres writes bytes."""

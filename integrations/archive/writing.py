@@ -203,6 +203,8 @@ contacts.vcf    Every person with addresses, numbers, notes and tags. Address bo
 calendar.ics    Every calendar entry. Calendars open it.
 originals/      Calendars, address books and tables as you handed them over, word for word.
 data/           All rows, a file for each table, a row in each line, as JSON. Rows name one another by their id.
+                Letters that were written in OmniCRM, drafts too, are in integrations.OutboxMessage.jsonl. Nothing of
+                them is sent by bringing them in elsewhere.
 schema.json     What the columns of each table are.
 manifest.json   How many rows there are, the SHA-256 of each file, and one hash over all rows (content_hash).
                 It is the same for every archive of the same data, whenever and wherever it is made.

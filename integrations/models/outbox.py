@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -19,7 +20,8 @@ from omnicrm.rowsecurity import RowSecurity, SameOwner, owner_key
 class OutboxMessage(OwnedModel):
     """A letter. Only a draft can be changed, and only its approval, by the hash of exactly this text, lets it go.
 
-    `step` says how far the sending has come: before `sending` nothing can have left; from then on it may have.
+    It belongs to its writer, not to the account that it goes from: without one it is kept, and cannot be sent. `step`
+    says how far the sending has come: before `sending` nothing can have left; from then on it may have.
     """
 
     class State(models.TextChoices):
@@ -35,8 +37,11 @@ class OutboxMessage(OwnedModel):
         DRAFTING = "drafting"
         SENDING = "sending"
 
+    UNAPPROVED: ClassVar[dict[str, Any]] = {"approved_hash": "", "approved_at": None, "send_at": None}
+    """What every draft has in these columns."""
+
     account = models.ForeignKey(
-        GoogleAccount, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+        GoogleAccount, models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="+"
     )
     contact = models.ForeignKey(
         Contact, models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="+"
@@ -67,11 +72,12 @@ class OutboxMessage(OwnedModel):
     class Meta(OwnedModel.Meta):
         constraints = [
             owner_key("integrations_outboxmessage"),
-            SameOwner("account", name="integrations_outbox_account"),
+            SameOwner("account", name="integrations_outbox_account", on_delete="SET NULL"),
             SameOwner("contact", name="integrations_outbox_contact", on_delete="SET NULL"),
             SameOwner("answers", name="integrations_outbox_answers", on_delete="SET NULL"),
             models.CheckConstraint(
-                condition=Q(state="draft") | Q(approved_at__isnull=False, send_at__isnull=False) & ~Q(approved_hash=""),
+                condition=Q(state="draft", approved_hash="", approved_at__isnull=True, send_at__isnull=True)
+                | ~Q(state="draft") & Q(approved_at__isnull=False, send_at__isnull=False) & ~Q(approved_hash=""),
                 name="integrations_outbox_approved",
             ),
             RowSecurity(
@@ -82,7 +88,11 @@ class OutboxMessage(OwnedModel):
         ]  # fmt: skip
         indexes = [
             models.Index(fields=["user", "-updated_at"], name="integrations_outbox_newest"),
-            models.Index(fields=["user", "account"], name="integrations_outbox_account_ix"),
+            models.Index(
+                fields=["user", "account"],
+                condition=Q(account__isnull=False),
+                name="integrations_outbox_account_ix",
+            ),
             models.Index(
                 fields=["user", "contact"],
                 condition=Q(contact__isnull=False),
@@ -106,6 +116,12 @@ class OutboxMessage(OwnedModel):
     @property
     def is_on_its_way(self) -> bool:
         return self.state in (self.State.QUEUED, self.State.ATTEMPTING)
+
+    def become_draft(self) -> None:
+        """In memory. What was approved of it before is not approved any more."""
+        self.state, self.step = self.State.DRAFT, self.Step.NONE
+        for name, value in self.UNAPPROVED.items():
+            setattr(self, name, value)
 
     @property
     def seconds_left(self) -> int:

@@ -14,7 +14,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import connection, models
 
 from contacts.models import Suppression
-from integrations.models import GoogleAccount
+from integrations.models import GoogleAccount, OutboxMessage
 from jobs.models import Batch, Job
 from omnicrm.acting import acting_as
 from omnicrm.models import User
@@ -33,6 +33,7 @@ STATES: dict[type[OwnedModel], dict[str, Any]] = {
     Batch: {"kind": "file_import", "state": "done"},
     GoogleAccount: {"preferences": {}},
     Job: {"kind": "noop", "state": "dead"},
+    OutboxMessage: {"approved_hash": ""},
     Suppression: {"scope": "address"},
 }
 """So that every page of the row has something to show."""

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from contacts import editing
-from contacts.models import Contact
+from contacts.models import Contact, Interaction
 from integrations.archive.writing import Archive
 from omnicrm.acting import acting_as, actor
 from omnicrm.models import User
-from tests.factories import make_suggestion, make_suppression
+from tests.factories import make_google_account, make_letter, make_suggestion, make_suppression
 from tests.importing import import_file, letter, mailbox, take_back
 from tests.integrations.test_sources import CALENDAR
 
@@ -22,6 +22,8 @@ CARDS = (
     "BEGIN:VCARD\nVERSION:4.0\nFN:Grace Hopper\nEMAIL:grace@example.com\nORG:Navy\nTEL:+12025550143\n"
     "BDAY:19061209\nX-SHIP:Hopper\nCATEGORIES:Friends,Navy\nNOTE:Found a moth\\, a real one.\nEND:VCARD\n"
 )
+NOON = dt.datetime(2026, 1, 5, 12, tzinfo=dt.UTC)
+APPROVED = {"approved_at": NOON, "send_at": NOON, "approved_hash": "0" * 64, "approvals": 1}
 TABLE = (
     "Name,Email,Phone,Company,Title,Tags,Shoe size\n"
     "Ada Lovelace,ada@example.com,'+442071838750,Analytical Ltd,Countess,friends,37\n"
@@ -83,7 +85,22 @@ def by_hand(user: User) -> None:
     editing.add_note(user, contact=gone, text="Leaves soon.")
     editing.delete_contacts(user, contacts=[gone])
     make_suppression(user, scope="domain", key="spam.example", reason="ignored")
+    write_letters(user, ada)
     make_suggestion(user, kind="merge", evidence={"contacts": [str(ada.pk)]})
+
+
+def write_letters(user: User, contact: Contact) -> None:
+    """One in each state in which a letter can stay, from an account with keys."""
+    account = make_google_account(user, refresh_token=b"canary key", access_token=b"canary key")
+    about: dict[str, Any] = {
+        "account": account,
+        "contact": contact,
+        "to": ["ada@example.com"],
+        "body": "At noon?",
+    }
+    make_letter(user, subject="Draft", answers=Interaction.objects.for_user(user).first(), **about)
+    for state in ("confirmed", "failed", "unknown"):
+        make_letter(user, subject=state.title(), state=state, remote_id="18f", **about, **APPROVED)
 
 
 def archive_of(user: User) -> bytes:

@@ -52,7 +52,7 @@ def test_tables_come_after_those_they_refer_to() -> None:
     order = list(tables.HELD)
     for table in tables.tables():
         for field in table.fields:
-            if field.is_relation:
+            if field.is_relation and field.column not in table.local:
                 assert order.index(field.related_model._meta.label) < order.index(table.label)
 
 
@@ -166,7 +166,8 @@ def test_back_into_the_account_it_came_from(rich: User, charlie: User) -> None:
     now = digest(again)
     same = [f"{table.model._meta.db_table}" for table in tables.tables()]
     sealed_anew = {"integrations_rawevent", "jobs_planitem"}
-    for table in set(same) - {"omnicrm_event", "integrations_sourcefile", *sealed_anew}:
+    local = {"integrations_sourcefile", "integrations_outboxmessage"}
+    for table in set(same) - {"omnicrm_event", *local, *sealed_anew}:
         assert now[table] == before[table], table
     assert manifest_of(archive_of(again))["content_hash"] == manifest_of(data)["content_hash"]
 

@@ -14,7 +14,7 @@ from integrations.models import GoogleAccount, OutboxMessage
 from omnicrm.acting import acting_as
 from omnicrm.models import User
 from tests.factories import make_identity, make_letter
-from tests.google.letters import GRACE, Desk, writing
+from tests.google.letters import GRACE, Desk, connected, writing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -143,3 +143,18 @@ def test_the_lists(client: Client, desk: Desk) -> None:
     first, second = client.get("/letters/").text, client.get("/letters/?page=2").text
     assert (first.count("Number "), second.count("Number ")) == (50, 1)
     assert "Nothing was sent yet" in client.get("/letters/?show=sent").text
+
+
+def test_a_draft_without_an_account_says_what_to_do(client: Client, desk: Desk) -> None:
+    letter = make_letter(desk.user, account=desk.account, contact=desk.contact, to=[GRACE], body="At noon?")
+    with acting_as(desk.user.pk):
+        GoogleAccount.objects.for_user(desk.user).delete()
+    page = client.get(f"/letters/{letter.pk}/").text
+    assert "No account that may write is connected." in page
+    refused = client.post(f"/letters/{letter.pk}/send/", {"content_hash": desk.fresh(letter).content_hash})
+    assert (refused.status_code, "Connect one under Connections" in refused.text) == (409, True)
+    connected(desk.google, desk.user)
+    assert "No account that may write" not in client.get(f"/letters/{letter.pk}/").text
+    look = client.post(f"/letters/{letter.pk}/", {"body": "At one?", "look": "1"}, follow=True).text
+    client.post(f"/letters/{letter.pk}/send/", {"content_hash": hash_on(look)})
+    assert (desk.send(letter).state, len(desk.sent)) == ("confirmed", 1)
