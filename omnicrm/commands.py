@@ -22,6 +22,7 @@ from omnicrm.acting import acting_as
 from omnicrm.events import note
 from omnicrm.keys import WrongKeys, refuse_wrong_keys
 from omnicrm.models import User
+from omnicrm.owned import OwnedModel
 
 REFUSED, BAD_ARGUMENTS = 1, 2
 Result = dict[str, Any]
@@ -135,6 +136,12 @@ def reading(owner: User, what: str) -> Iterator[None]:
     with acting_as(owner.pk):
         note(owner.pk, "operator.read", what=what)
         yield
+
+
+def asks_google(row: OwnedModel, what: str) -> None:
+    """An entry for the owner of this row: whoever runs a command uses their permission at Google. In the transaction
+    that asks; what the schedule asks by itself is none."""
+    note(row.user_id, "operator.asked", on=row, what=what)
 
 
 def user_by_email(email: str) -> User:

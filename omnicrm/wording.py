@@ -83,6 +83,7 @@ WHAT = {
         "Google",
         {
             "interaction.removed": "What is gone at Google was removed",
+            "operator.asked": "An operator used your permission at Google, {where}",
             "sync.began": "Following a mailbox or calendar began",
             "sync.parked": "A message that cannot be read was put aside",
             "sync.reconciled": "What is here was compared with Google, id by id",
@@ -117,10 +118,12 @@ WHERE = {
     "jobs.job": "the state of your jobs",
     "ledger": "what became of your messages",
     "omnicrm.user": "your account",
+    "reconcile": "to compare what is there with what is here",
     "search": "what a search finds among what you have",
+    "sync": "to look for what is new, or what an import would bring",
     "timeline": "the history of a contact",
 }
-"""What an operator looked at or changed, by its model or by the command that shows it."""
+"""What an operator looked at, changed or asked for, by its model or by the command that does it."""
 WHO: dict[str, str] = {
     Event.Actor.WEB: "You, in the browser",
     Event.Actor.API: "A program, with a key of yours",

@@ -15,11 +15,12 @@ from django.utils import timezone
 from contacts.models import CalendarEvent
 from integrations.google import oauth
 from integrations.models import GoogleAccount, SyncStream
+from integrations.streams import ticking
 from integrations.streams.calendar_list import begin_calendar_list
 from jobs.foreground import work_until_settled
 from jobs.models import Batch
 from omnicrm.acting import acting_as
-from omnicrm.models import User
+from omnicrm.models import Event, User
 from tests.fakes import google as fakes
 from tests.fakes.google.answers import error
 from tests.google.mailboxes import ADA, approved, deliver, fresh, later, plan, run_all, subjects
@@ -74,6 +75,39 @@ def test_plan_then_bring_then_look(at: fakes.Google, stream: SyncStream, alice: 
     assert subjects(alice) == ["arrived", "planned"]
     full = run(*asked, "--full")
     assert (full["interactions"], full["reasons"]) == (0, {"already_here": 2, "category:promotions": 1})
+
+
+def used(user: User) -> list[tuple[str, Any, str]]:
+    """Each time that an operator used the permission of this user: what for, for which row, and whose hand it was."""
+    with acting_as(user.pk):
+        rows = Event.objects.for_user(user).filter(action="operator.asked").order_by("created_at", "id")
+        return [(row.data["what"], row.object_id, row.actor) for row in rows]
+
+
+def test_who_runs_a_command_leaves_an_entry_and_the_schedule_none(
+    at: fakes.Google, stream: SyncStream, alice: User, client: Client
+) -> None:
+    deliver(at, "planned")
+    asked = ("sync", "--user", alice.email, "--service", "gmail")
+    run(*asked, "--yes")
+    assert used(alice) == [("sync", stream.pk, "operator")]
+    later(stream)
+    assert ticking.follow_streams() == 1
+    run_all(alice)
+    assert len(used(alice)) == 1
+    later(stream)
+    run(*asked)
+    run("reconcile", "--user", alice.email)
+    assert used(alice)[1:] == [("sync", stream.pk, "operator"), ("reconcile", stream.pk, "operator")]
+    with acting_as(alice.pk):
+        SyncStream.objects.for_user(alice).update(health="throttled", not_before=TOMORROW)
+    with pytest.raises(CommandError, match="Gmail waits"):
+        run(*asked)
+    assert len(used(alice)) == 3  # what was refused asked nobody
+    page = client.get("/activity/?what=sync&who=operator").text
+    said = "An operator used your permission at Google, {}"
+    assert page.count(said.format("to look for what is new, or what an import would bring")) == 2
+    assert page.count(said.format("to compare what is there with what is here")) == 1
 
 
 def test_the_ledger_answers_by_id_message_id_and_address(

@@ -15,7 +15,7 @@ from jobs.models import Job
 from jobs.runner import run_one
 from jobs.sweep import reap
 from omnicrm.acting import acting_as
-from omnicrm.commands import JsonCommand, Result, refuse, user_by_email
+from omnicrm.commands import JsonCommand, Result, asks_google, refuse, user_by_email
 from omnicrm.models import User
 
 
@@ -45,7 +45,9 @@ class Command(JsonCommand):
 
 def compared(owner: User, stream: SyncStream) -> dict[str, Any]:
     """What the comparison of one stream found. Refuses where Google cannot be asked now."""
-    job = reconcile_soon(stream)
+    with acting_as(owner.pk):
+        asks_google(stream, "reconcile")
+        job = reconcile_soon(stream)
     while not reload(owner, Job, job.pk).is_finished:
         if run_one(None, "reconcile", user=owner) is None:
             reap()

@@ -29,7 +29,7 @@ from jobs.models import Batch, Job
 from jobs.runner import run_one
 from jobs.sweep import reap
 from omnicrm.acting import acting_as
-from omnicrm.commands import JsonCommand, Result, refuse, user_by_email
+from omnicrm.commands import JsonCommand, Result, asks_google, refuse, user_by_email
 from omnicrm.models import User
 
 GMAIL, CALENDAR, CALENDAR_LIST = (
@@ -126,6 +126,7 @@ class Command(JsonCommand):
     def plan(self, owner: User, stream: SyncStream) -> Batch:
         try:
             with acting_as(owner.pk):
+                asks_google(stream, "sync")
                 discard_waiting(stream)
                 batch = PLANS[SyncStream.Kind(stream.kind)](owner, stream)
         except Refused as refused:
@@ -148,6 +149,7 @@ class Command(JsonCommand):
         with acting_as(owner.pk):
             if not ticking.sync_now(stream):
                 refuse(f"{stream} waits: {stream.health_reason or stream.get_health_display()}")
+            asks_google(stream, "sync")
         settle(stream)
         return followed(owner, stream)
 
@@ -160,7 +162,8 @@ class Command(JsonCommand):
         """Which calendars there are by now. Where Google cannot be asked, those that are known will do."""
         for stream in streams_of(owner, (CALENDAR_LIST,)):
             with acting_as(owner.pk):
-                is_asked = ticking.sync_now(stream)
+                if is_asked := ticking.sync_now(stream):
+                    asks_google(stream, "sync")
             if is_asked:
                 settle(stream)
 
