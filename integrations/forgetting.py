@@ -5,7 +5,7 @@ from __future__ import annotations
 from contacts.models import Suppression
 from integrations import quota
 from integrations.accounts import batches_of, sources_of
-from integrations.models import GoogleAccount, Provenance, RawEvent, SyncStream
+from integrations.models import GoogleAccount, OutboxMessage, Provenance, RawEvent, SyncStream
 from jobs import batches
 from jobs.models import Batch, PlanItem
 from jobs.queue import GONE, Again, GiveUp, RetryLater, handles
@@ -43,13 +43,15 @@ def forget_account(context: JobContext) -> Again | None:
 
 
 def forget(account: GoogleAccount) -> None:
-    """What is left of it: stubs, lines of plans, what keeps things away, its streams and itself."""
+    """What is left of it: stubs, lines of plans, what keeps things away, letters that were sent, its streams and itself.
+    Other letters stay their writer's, who can send them from another account."""
     user, sources = account.user_id, sources_of(account)
     PlanItem.objects.for_user(user).filter(batch__in=batches_of(account).values("pk")).delete()
     Suppression.objects.for_user(user).filter(source__in=sources, reason="undone").delete()
     raws = RawEvent.objects.for_user(user).filter(source__in=sources)
     Provenance.objects.for_user(user).filter(raw_event__in=raws.values("pk")).delete()
     raws.delete()
+    OutboxMessage.objects.for_user(user).filter(account=account, state="confirmed").delete()
     SyncStream.objects.for_user(user).filter(account=account).delete()
     GoogleAccount.objects.for_user(user).filter(pk=account.pk).delete()
     quota.forget(account)

@@ -207,7 +207,7 @@ def refuse_unsendable(letter: OutboxMessage) -> None:
         raise CannotWrite(
             "No account that may write is connected. Connect one under Connections, then save this draft again."
         )
-    if not letter.account.is_connected or COMPOSE not in letter.account.scopes:
+    if not letter.account.may_write:
         raise CannotWrite(f"{letter.account} may not write any more. Allow it again under Connections.")
 
 

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import Q
 from uuid_utils.compat import uuid7
 
-from integrations.google.oauth import Grant
+from integrations.google.oauth import COMPOSE, Grant
 from jobs.models import Batch
 from omnicrm.owned import OwnedManager, OwnedModel
 from omnicrm.rowsecurity import RowSecurity, SameOwner, owner_key
@@ -70,6 +70,10 @@ class GoogleAccount(OwnedModel):
     @property
     def is_connected(self) -> bool:
         return self.health != self.Health.DISCONNECTED
+
+    @property
+    def may_write(self) -> bool:
+        return self.is_connected and COMPOSE in self.scopes
 
 
 class SyncStream(OwnedModel):

@@ -41,6 +41,7 @@ def test_an_account_is_chosen_boxes_are_unticked_and_the_browser_comes_back(
     page: Page, there: Server, live_server: LiveServer
 ) -> None:
     ask(page, there, f"{live_server.url}/livez")
+    expect(page.get_by_role("note")).to_contain_text("This is not Google.")
     expect(page.get_by_label("ada@example.com")).to_be_checked()
     page.get_by_label("grace@example.com").check()
     page.get_by_label("gmail.readonly").uncheck()

@@ -155,6 +155,14 @@ def test_what_cannot_be_done_has_no_button(client: Client, alice: User, account:
     )
 
 
+def test_an_account_that_may_write_says_so(client: Client, alice: User, account: GoogleAccount) -> None:
+    assert "Allow writing" in page(client)
+    with acting_as(alice.pk):
+        GoogleAccount.objects.for_user(alice).update(scopes=[oauth.MAIL, oauth.COMPOSE])
+    shown = page(client)
+    assert ("Connected, and may write" in shown, "Allow writing" in shown) == (True, False)
+
+
 def test_compare_now(client: Client, account: GoogleAccount, stream: SyncStream) -> None:
     assert "Comparing with Google" in said(client, f"/connections/{account.pk}/compare/")
     assert jobs(stream) == ["reconcile"]

@@ -132,6 +132,7 @@ def test_without_a_permission_to_write_nothing_offers_it(client: Client, desk: D
         GoogleAccount.objects.for_user(desk.user).update(scopes=[oauth.MAIL])
     place = f"/contacts/{desk.contact.slug}/"
     assert "/write/" not in client.get(place).text
+    assert "choose “Allow writing” there" in client.get("/letters/").text
     assert "Allow OmniCRM to write" in client.get(f"{place}write/", follow=True).text
 
 

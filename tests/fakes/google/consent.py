@@ -18,11 +18,24 @@ KEPT = (
 LONG = set(IDENTITY.values()) | set(IDENTITY)
 SHORT = "https://www.googleapis.com/auth/"
 
+STYLE = """
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
+body { max-width: 34rem; margin: 2rem auto; padding: 0 1rem }
+h1 { font-size: 1.5rem; line-height: 1.2 }
+[role=note] { border: 2px dashed; border-radius: .5rem; padding: .75rem 1rem }
+fieldset { border: 1px solid gray; border-radius: .5rem; margin: 0 0 1rem; padding: .5rem 1rem }
+label { display: inline-block; padding: .35rem 0 }
+button { font: inherit; padding: .5rem 1.25rem }
+"""
+"""Readable on a phone too, and like no page of Google's."""
+
 PAGE = """<!DOCTYPE html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <link rel="icon" href="data:,"><title>Sign in - fake Google accounts</title>
+<style>{style}</style>
+<p role="note"><strong>This is not Google.</strong> This is a stand-in for Google. It runs on this computer, and the
+accounts are made up. Type no password here.</p>
 <h1>OmniCRM wants access to your account</h1>
-<p>This is a stand-in for Google. It runs on this computer, and the accounts are made up.</p>
 <form method="post" action="{action}">
 {hidden}
 <fieldset><legend>Choose an account</legend>
@@ -46,6 +59,7 @@ def show(oauth: OAuth, accounts: Iterable[Account], query: dict[str, list[str]],
     )
     return page(
         PAGE.format(
+            style=STYLE,
             action=escape(f"{base}{PATH}"),
             hidden=hidden,
             accounts=account_fields(list(accounts), asked.get("login_hint", "")),
