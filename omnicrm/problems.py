@@ -57,7 +57,7 @@ csrf_failed = Problem(
     403,
     "This page was too old",
     "It was open for a long time, or cookies are switched off, so we could not be sure that it was you. "
-    "Go back, reload the page, and send it again.",
+    "Go back, copy what you typed, reload the page, and send it again.",
 )
 not_found = Problem(
     404,

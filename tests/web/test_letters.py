@@ -113,10 +113,21 @@ def test_a_person_settles_what_nobody_knows(client: Client, desk: Desk) -> None:
     page = client.get(f"/letters/{letter.pk}/").text
     assert "Perhaps it was sent" in page
     assert "I found it under Sent" in page
+    assert "Neither sends anything." in page
     client.post(f"/letters/{letter.pk}/settle/", {"was_sent": "perhaps"})
     assert desk.state(letter) == "unknown"
     client.post(f"/letters/{letter.pk}/settle/", {"was_sent": "yes"})
     assert desk.state(letter) == "confirmed"
+
+
+def test_a_letter_on_its_way_says_that_it_cannot_be_taken_back(client: Client, desk: Desk) -> None:
+    letter = desk.approved()
+    page = client.get(f"/letters/{letter.pk}/").text
+    assert ("Take it back" in page, "cannot be taken back any more" in page) == (True, False)
+    with acting_as(desk.user.pk):
+        OutboxMessage.objects.for_user(desk.user).update(state="attempting", step="drafting")
+    page = client.get(f"/letters/{letter.pk}/").text
+    assert ("Take it back" in page, "cannot be taken back any more" in page) == (False, True)
 
 
 def test_drafts_can_be_thrown_away_and_sent_letters_not(client: Client, desk: Desk) -> None:
