@@ -38,6 +38,7 @@ from contacts.models import (
 from integrations import traces
 from integrations.archive.jobs import forget
 from integrations.archive.pages import paged
+from integrations.erased_letters import ON_ITS_WAY, forget_letters, letters_to
 from integrations.models import Export, RawEvent, SourceFile
 from integrations.plan import discard
 from integrations.sifting import Sifted, sift
@@ -81,9 +82,11 @@ def reach(found: Trace) -> Reach:
 
 @transaction.atomic
 def erase_person(user: User, contact: Contact | None, addresses: Sequence[str] = ()) -> Reach:
-    """Erase them now. Raises Busy while an import or an undo is at work. `addresses`: of somebody deleted before."""
+    """Erase them now. Raises Busy while an import, an undo or a letter to them is at work. `addresses`: of somebody deleted before."""
     refuse_while_at_work(user)
     found = trace(user, contact, addresses)
+    if letters_to(found).filter(state__in=ON_ITS_WAY).exists():
+        raise Busy("A letter to them is on its way. Take it back, or wait until it is sent, then erase.")
     done = reach(found)
     secret = erased.remember(
         user.pk, [*found.identities.values(), *(("email", one) for one in addresses if "@" in one)]
@@ -93,6 +96,7 @@ def erase_person(user: User, contact: Contact | None, addresses: Sequence[str] =
     Plans(found, secret, keys).forget()
     companies = traces.companies_of(found)
     retitle(found, forget_log(found, entries))
+    forget_letters(found)
     forget_rows(found, entries, companies)
     without_them(found)
     for export in Export.objects.for_user(user):

@@ -15,16 +15,17 @@ from contacts.erased import Erased, remember
 from contacts.models import CalendarEvent, Company, Contact, ContactIdentity, Interaction, Suppression
 from integrations.erasing import Busy, erase_person
 from integrations.ledger import ledger, why
-from integrations.models import Export, RawEvent
+from integrations.models import Export, OutboxMessage, RawEvent
 from integrations.said import person_in
 from jobs.models import Batch, PlanItem
 from jobs.undo import preview
 from omnicrm.acting import acting_as, actor
 from omnicrm.models import Event, User
-from tests.factories import make_batch, make_batch_item, make_export
+from tests.factories import make_batch, make_batch_item, make_export, make_letter
 from tests.importing import carry_out, check_derived, import_file, letter, mailbox, plan, take_back
 from tests.isolation.census import OWNED
-from tests.own_data.rich import archive_of, entries
+from tests.isolation.planting import digest
+from tests.own_data.rich import APPROVED, archive_of, entries
 
 pytestmark = pytest.mark.django_db
 
@@ -121,6 +122,40 @@ def test_nothing_of_her_is_left(filled: User) -> None:
         assert not Export.objects.for_user(filled).exists(), "exports that hold her go, too"
         noted = Event.objects.for_user(filled).get(action="contact.erased")
         assert (noted.actor, noted.data) == ("web", {"interactions": 4, "shared": 2})
+
+
+def write_to_her(user: User, **fields: Any) -> None:
+    """A letter to Ada alone, and one to Grace with her in copy that quotes her."""
+    about = {"contact": known(user, "ada@example.com"), "subject": "To Ada Lovelace"} | fields
+    make_letter(user, to=["ada@example.com"], body="Canary, only for you.", **about)
+    text = "Ada Lovelace says:\n\nOn Monday Ada wrote:\n> canary quoted"
+    make_letter(user, to=["grace@example.com"], cc=["ada@example.com"], body=text, **about)
+
+
+def test_letters_that_were_written_to_her_go_with_her(filled: User) -> None:
+    with acting_as(filled.pk):
+        write_to_her(filled)
+        write_to_her(filled, state="confirmed", **APPROVED)
+        make_letter(filled, to=["grace@example.com"], subject="Moth", body="Found.")
+    erase(filled)
+    assert left(filled) == {}
+    with acting_as(filled.pk):
+        rows = OutboxMessage.objects.for_user(filled).order_by("created_at")
+        assert [(row.to, row.cc, row.contact_id, row.subject, row.body) for row in rows] == [
+            (["grace@example.com"], [], None, "To [erased]", "[erased] says:"),
+            (["grace@example.com"], [], None, "To [erased]", "[erased] says:"),
+            (["grace@example.com"], [], None, "Moth", "Found."),
+        ]
+
+
+@pytest.mark.parametrize("state", ["queued", "attempting"])
+def test_a_letter_to_her_that_is_on_its_way_is_waited_for(filled: User, state: str) -> None:
+    with acting_as(filled.pk):
+        write_to_her(filled, state=state, **APPROVED)
+    before = digest(filled)
+    with pytest.raises(Busy, match="A letter to them is on its way"):
+        erase(filled)
+    assert digest(filled) == before
 
 
 def test_sealed_lines_about_others_do_not_name_her(filled: User, folder: Path) -> None:
