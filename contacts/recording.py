@@ -61,7 +61,7 @@ def interaction_ids(user_id: UUID, keys: Iterable[str]) -> dict[str, UUID]:
     return dict(rows.values_list("source_key", "id"))
 
 
-def write_participants(batch: Batch, recorded: Sequence[tuple[UUID, InteractionDraft]]) -> None:
+def write_participants(batch: Batch, recorded: Sequence[tuple[UUID, InteractionDraft]]) -> list[Participant]:
     names = {m.email: m.name for _, draft in recorded for m in draft.mentions}
     identity_ids = email_identities(batch, names)
     rows = [
@@ -77,7 +77,7 @@ def write_participants(batch: Batch, recorded: Sequence[tuple[UUID, InteractionD
         for interaction_id, draft in recorded
         for mention in once_per_role(draft.mentions)
     ]
-    Participant.unscoped.bulk_create(rows, batch_size=CHUNK)
+    return Participant.unscoped.bulk_create(rows, batch_size=CHUNK)
 
 
 def once_per_role(mentions: Iterable[Mention]) -> list[Mention]:

@@ -23,6 +23,8 @@ NO_SUBJECT = "coalesce(nullif(t.subject, ''), '(no subject)')"
 NUMBER = f"CASE WHEN {IS_BLIND} THEN 'a phone number' ELSE t.value END"
 NOTE = "CASE WHEN t.private THEN 'a private note' ELSE left(t.text, 60) END"
 INVITED = "coalesce(nullif(t.name, ''), 'somebody invited')"
+# What Google has cancelled of a series is a row, so that the series leaves it out, and nothing that anybody would count.
+IS_AN_ENTRY = "NOT (t.status = 'cancelled' AND t.google_id <> '')"
 NO_TITLE = "coalesce(nullif(t.title, ''), '(no title)')"
 
 
@@ -44,7 +46,7 @@ def register() -> None:
     track("contacts.ContactTag", name=TAG_NAME, plural="tags on people", part_of="contact")
     track("contacts.Interaction", name=NO_SUBJECT, plural="interactions", derived=("thread_key",))
     track("contacts.Participant", name="t.role", plural="participants")
-    track("contacts.CalendarEvent", name=NO_TITLE, plural="events", derived=("due_at",))
+    track("contacts.CalendarEvent", name=NO_TITLE, plural="events", derived=("due_at",), counted=IS_AN_ENTRY)
     track("contacts.EventAttendee", name=INVITED, plural="invitations", part_of="event")
     track("contacts.Note", name=NOTE, plural="notes", part_of="contact")
     track("contacts.Task", name="t.title", plural="tasks")
@@ -94,6 +96,7 @@ def register() -> None:
             heir=of("contacts_eventattendee", "identity_id"),
         ),
     )
+    keep_while("contacts.Participant", Use("", INVITED_TO_IT))
     keep_while(
         "contacts.Suggestion", Use("", IS_NAMED, heir=f"(SELECT i.batch_id {NAMING} ORDER BY 1 LIMIT 1)")
     )
@@ -103,6 +106,22 @@ def register() -> None:
     after_undo["contacts"] = refresh_remembered
     after_undo["calendar"] = refresh_restored_events
     after_undo["suggestions"] = weigh_remembered
+
+
+# The entry that a meeting is of: the occurrence that was changed, or else the whole series.
+INVITED_TO_IT = """
+EXISTS (
+    SELECT 1 FROM contacts_interaction i
+    JOIN contacts_calendarevent e ON e.user_id = i.user_id AND left(e.ical_uid, 200) = substr(i.thread_key, 6)
+    JOIN contacts_eventattendee a ON a.user_id = e.user_id AND a.event_id = e.id AND a.identity_id = t.identity_id
+    WHERE i.user_id = t.user_id AND i.id = t.interaction_id AND e.status <> 'cancelled' AND a.kind = ''
+      AND CASE t.role WHEN 'organizer' THEN a.is_organizer
+          ELSE a.response <> 'declined' AND (a.response <> '' OR NOT a.is_organizer) END
+      AND e.recurrence_id = coalesce((
+          SELECT o.recurrence_id FROM contacts_calendarevent o
+          WHERE o.user_id = e.user_id AND o.ical_uid = e.ical_uid AND o.recurrence_id <> ''
+            AND i.source_key = i.thread_key || ':' || o.recurrence_id), ''))
+"""
 
 
 def refers(table: str, column: str, condition: str = "true") -> str:
@@ -157,13 +176,17 @@ IDENTITY_HEIR = (
 )
 
 
-# Whom it changed or deleted, or whose addresses it made, gave or took away.
+# Whom it changed or deleted, whose addresses it made, gave or took away, and who takes part in other meetings by it.
 TOUCHED_CONTACTS = """
 SELECT object_id FROM jobs_batchitem WHERE user_id = %s AND batch_id = %s AND object_type = 'contacts.contact'
 UNION SELECT contact_id FROM contacts_contactidentity
     WHERE user_id = %s AND batch_id = %s AND contact_id IS NOT NULL
 UNION SELECT (side->>'contact_id')::uuid FROM jobs_batchitem, LATERAL (VALUES (before), (after)) AS sides (side)
     WHERE user_id = %s AND batch_id = %s AND object_type = 'contacts.contactidentity' AND side->>'contact_id' <> ''
+UNION SELECT y.contact_id FROM jobs_batchitem i, LATERAL (VALUES (i.before), (i.after)) AS sides (side)
+    JOIN contacts_contactidentity y ON y.id = (side->>'identity_id')::uuid
+    WHERE i.user_id = %s AND i.batch_id = %s AND i.object_type = 'contacts.participant'
+        AND y.user_id = i.user_id AND y.contact_id IS NOT NULL
 """
 
 
@@ -172,7 +195,7 @@ def remember_contacts(batch: Batch, memory: dict[str, Any]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             f"{BATCH_CONTACTS} UNION {TOUCHED_CONTACTS}",
-            [batch.user_id, batch.pk] * 4,
+            [batch.user_id, batch.pk] * 5,
         )
         memory["contacts"] = [row[0] for row in cursor.fetchall()]
 

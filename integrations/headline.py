@@ -124,7 +124,7 @@ def removed_words(totals: dict[str, Any], removed: dict[str, int]) -> str:
     """What an undo removes, people first, in the words of the plan. One's own addresses, and who was invited to an entry,
     go without saying."""
     words = ONES | {"interactions": things(totals)}
-    silent = {"own addresses", "invitations"}
+    silent = {"own addresses", "invitations", "participants"}
     words |= {kind: (kind, kind) for kind in removed if kind not in words and kind not in silent}
     return listed(*(counted(removed.get(kind, 0), *said) for kind, said in words.items()))
 

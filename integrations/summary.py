@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import connection
 
+from contacts.tracking import IS_AN_ENTRY
 from integrations.ledger import ledger
 from jobs.models import Batch
 
@@ -39,7 +40,7 @@ def result_summary(batch: Batch) -> dict[str, Any]:
 def counted(batch: Batch) -> dict[str, Any]:
     """Rows that the batch made and changed, and lines it skipped or could not read, now."""
     with connection.cursor() as cursor:
-        cursor.execute(MADE, {"user": batch.user_id, "batch": batch.pk})
+        cursor.execute(MADE.format(counted=IS_AN_ENTRY), {"user": batch.user_id, "batch": batch.pk})
         contacts, interactions, events, updated, skipped = cursor.fetchone()
     book = ledger(batch.user_id, batch.pk)
     errors = [
@@ -59,12 +60,11 @@ def counted(batch: Batch) -> dict[str, Any]:
     }
 
 
-# What Google has cancelled of a series is a row, so that the series leaves it out, and nothing that anybody would count.
 MADE = """
 SELECT (SELECT count(*) FROM contacts_contact WHERE user_id = %(user)s AND batch_id = %(batch)s),
        (SELECT count(*) FROM contacts_interaction WHERE user_id = %(user)s AND batch_id = %(batch)s),
-       (SELECT count(*) FROM contacts_calendarevent WHERE user_id = %(user)s AND batch_id = %(batch)s
-            AND NOT (status = 'cancelled' AND google_id <> '')),
+       (SELECT count(*) FROM contacts_calendarevent t WHERE user_id = %(user)s AND batch_id = %(batch)s
+            AND {counted}),
        (SELECT count(DISTINCT object_id) FROM omnicrm_event
             WHERE user_id = %(user)s AND batch_id = %(batch)s AND action = 'contact.updated'),
        (SELECT count(*) FROM jobs_planitem WHERE user_id = %(user)s AND batch_id = %(batch)s AND outcome = 'skip')

@@ -1,6 +1,7 @@
 """What a batch changed or deleted, column by column, so that it can be taken back.
 
-Rows that a batch creates carry its id and need no entry. Values are written by Postgres (`to_jsonb`) before
+Rows that a batch creates carry its id and need no entry; where rows cannot, what was added to something older is logged
+without a before. Values are written by Postgres (`to_jsonb`) before
 and after, so that undo compares like with like.
 """
 
@@ -42,6 +43,16 @@ def log_deleted(batch: Batch, model: type[models.Model], ids: Collection[UUID]) 
     rows = column_values(model, ids, [str(field.column) for field in model._meta.concrete_fields])
     BatchItem.unscoped.bulk_create(
         [item(batch, model, row_id, was, None) for row_id, was in rows.items()], batch_size=CHUNK
+    )
+
+
+def log_added(
+    batch: Batch, model: type[models.Model], ids: Collection[UUID], columns: Collection[str]
+) -> None:
+    """Log rows that this batch has added to something that was here before, where rows do not say whose they are."""
+    rows = column_values(model, ids, columns)
+    BatchItem.unscoped.bulk_create(
+        [item(batch, model, row_id, {}, now) for row_id, now in rows.items()], batch_size=CHUNK
     )
 
 

@@ -39,6 +39,8 @@ class Tracked:
     name: str = "id::text"
     """An SQL expression for what people call the row `t`."""
     plural: str = ""
+    counted: str = "true"
+    """An SQL condition for rows `t` that anybody would count among those that an undo removes."""
     part_of: str = ""
     """The field that leads to what this row is a part of: where that stays, it stays whole."""
     renewed: dict[str, str] = field(default_factory=dict)
@@ -55,7 +57,8 @@ class Tracked:
 
     @property
     def has_batch(self) -> bool:
-        """Whether rows say which batch made them; others go and come with the row they hang on."""
+        """Whether rows say which batch made them; others go and come with the row they hang on, unless they are
+        logged as added to it (jobs.changes)."""
         return any(f.name == "batch" for f in self.model._meta.concrete_fields)
 
     @property
@@ -80,11 +83,12 @@ def track(
     name: str,
     plural: str,
     derived: tuple[str, ...] = (),
+    counted: str = "true",
     part_of: str = "",
     renewed: dict[str, str] | None = None,
 ) -> None:
     """Rows of this model are part of the state. `derived` columns are recomputed, neither logged nor hashed."""
-    tracked[label.lower()] = Tracked(label.lower(), derived, name, plural, part_of, renewed or {})
+    tracked[label.lower()] = Tracked(label.lower(), derived, name, plural, counted, part_of, renewed or {})
 
 
 def keep_while(label: str, *uses: Use) -> None:

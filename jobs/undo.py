@@ -44,6 +44,10 @@ CHANGED_LATER = Use(
     f"EXISTS (SELECT 1 {LATER_CHANGE})",
     heir=f"(SELECT i.batch_id {LATER_CHANGE} ORDER BY i.seq LIMIT 1)",
 )
+ADDED = """
+SELECT i.object_id FROM jobs_batchitem i WHERE i.user_id = %(user)s AND i.batch_id = ANY(%(of)s)
+AND i.object_type = %(type)s AND i.before = '{}' AND i.after IS NOT NULL
+"""
 PART = "what it belongs to stays"
 TAKEN_BACK = "the import that brought it has been taken back"
 
@@ -184,10 +188,13 @@ class Removal:
             "batch": batch.pk,
             "batches": [batch.pk, *self.earlier],
         }
-        self.kinds = [kind for kind in reversed(tracked.values()) if kind.has_batch]
+        self.kinds = list(reversed(tracked.values()))
 
     def run(self) -> None:
         for kind in self.kinds:
+            if not kind.has_batch:
+                self.delete_added(kind)
+                continue
             stay = [row for use in (BY_HAND, CHANGED_LATER, *kind.uses) for row in self.hand_over(kind, use)]
             self.done.keep(stay)
             if kind.part_of:
@@ -232,12 +239,21 @@ class Removal:
         )
         self.done.keep([listed(part, row_id, name, PART) for row_id, name in [*again, *made]])
 
+    def delete_added(self, kind: Tracked) -> None:
+        """What the batch added to older rows, but what is still in use."""
+        unused = " AND ".join(f"NOT ({use.condition})" for use in [*kind.uses, Use("", "false")])
+        mine = f"DELETE FROM {kind.table} t WHERE user_id = %(user)s AND {unused} AND id IN ({ADDED}) RETURNING true"
+        self.count(kind, self.execute(mine, type=kind.label, of=[self.batch.pk]))
+        if self.earlier:
+            self.done.restored -= len(self.execute(mine, type=kind.label, of=self.earlier))
+
+    def count(self, kind: Tracked, gone: Sequence[tuple[Any, ...]]) -> None:
+        if number := sum(is_counted for (is_counted,) in gone):
+            self.done.removed[kind.plural] = self.done.removed.get(kind.plural, 0) + number
+
     def delete(self, kind: Tracked) -> None:
         mine = f"DELETE FROM {kind.table} t WHERE user_id = %(user)s AND batch_id ="
-        with connection.cursor() as cursor:
-            cursor.execute(f"{mine} %(batch)s", self.values)
-            if cursor.rowcount:
-                self.done.removed[kind.plural] = self.done.removed.get(kind.plural, 0) + cursor.rowcount
+        self.count(kind, self.execute(f"{mine} %(batch)s RETURNING {kind.counted}"))
         if self.earlier:
             gone = self.execute(
                 f"{mine} ANY(%(earlier)s) RETURNING t.id::text, {kind.name}", earlier=self.earlier

@@ -20,7 +20,7 @@ from contacts.models import CalendarEvent, EventAttendee, Interaction, Participa
 from contacts.recording import CHUNK, record, write_participants
 from contacts.when import as_moment
 from integrations import naming
-from jobs.changes import log_deleted, logged_changes
+from jobs.changes import log_added, log_deleted, logged_changes
 from jobs.models import Batch
 from omnicrm.events import note
 
@@ -256,7 +256,9 @@ class Meetings:
             rows.filter(pk__in=gone).delete()
         for row, draft in pairs:
             if more := [m for m in draft.mentions if (row.pk, m.email, m.role) in missing]:
-                write_participants(self.rows.batch, [(row.pk, replace(draft, mentions=more))])
+                parts = write_participants(self.rows.batch, [(row.pk, replace(draft, mentions=more))])
+                if row.batch_id != self.rows.batch.pk:
+                    log_added(self.rows.batch, Participant, [part.pk for part in parts], ["identity_id"])
                 self.note_people([row.pk])
 
     def note_people(self, interactions: Iterable[UUID]) -> None:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from contacts.models import CalendarEvent, Interaction
 from integrations.approval import Stale, approve
 from integrations.google import oauth
+from integrations.headline import undo_sentence
 from integrations.models import GoogleAccount, RawEvent, SyncStream
 from integrations.plan import Refused, discard
 from integrations.streams.calendar_plan import start_plan
@@ -20,6 +21,7 @@ from jobs import batches
 from jobs.foreground import work_until_settled
 from jobs.models import Batch, PlanItem
 from jobs.runner import run_one
+from jobs.undo import preview
 from omnicrm.acting import acting_as
 from omnicrm.models import User
 from tests.factories import make_calendar_event, make_google_account, make_stream, make_suppression
@@ -165,6 +167,23 @@ def test_undo_leaves_what_came_later_and_a_new_list_does_not_bring_it_back(
         discard(again)
     assert carry_out(plan(alice, stream, include_suppressed=True)).state == "done"
     assert titles(alice) == {"Lunch", "Weekly", "Later"}
+
+
+def test_an_undo_counts_what_the_import_counted(alice: User, calendar: Calendar, stream: SyncStream) -> None:
+    done = carry_out(plan(alice, stream))
+    with acting_as(alice.pk):
+        assert (
+            rows(alice, CalendarEvent).filter(batch=done).count() == 3
+        )  # one of them: what is cancelled of a series
+        foreseen = preview(done)
+    undone = take_back(done).totals
+    said = {"events": 2, "interactions": 3}
+    for told in (foreseen, undone["undo"]):
+        assert {kind: told["removed_by_kind"][kind] for kind in said} == said
+    assert {kind: undone["result"][kind] for kind in said} == said
+    assert undo_sentence(undone) == "Taken back: removed 3 meetings, 2 calendar entries and 2 addresses."
+    with acting_as(alice.pk):
+        assert not rows(alice, CalendarEvent).exists()
 
 
 def test_a_plan_that_no_longer_fits_is_refused(alice: User, calendar: Calendar, stream: SyncStream) -> None:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from contacts import editing
-from contacts.models import CalendarEvent, EventAttendee, Interaction
+from contacts.models import CalendarEvent, Contact, EventAttendee, Interaction
 from integrations.erasing import erase_person
 from integrations.models import RawEvent
 from jobs.models import Batch, BatchItem
@@ -215,6 +215,84 @@ def close_day(user: User, following: Following) -> None:
         for batch in rows(user, Batch).filter(kind="google_live"):
             batch.options = batch.options | {"day": "2020-01-01"}
             batch.save()
+
+
+BOB = {"email": "bob@example.com", "responseStatus": "accepted"}
+
+
+def days_batch(user: User) -> Batch:
+    with acting_as(user.pk):
+        return rows(user, Batch).filter(kind="google_live").latest("created_at")
+
+
+def with_whom(user: User) -> list[list[str]]:
+    """The addresses of those who took part in each meeting, in order of time."""
+    with acting_as(user.pk):
+        found = rows(user, Interaction).order_by("occurred_at")
+        return [sorted(set(one.participants.values_list("identity__value", flat=True))) for one in found]
+
+
+def test_undo_takes_back_who_was_added_to_a_meeting(alice: User, following: Following) -> None:
+    with acting_as(alice.pk):
+        bob = editing.create_contact(alice, name="Bob", addresses=["bob@example.com"])
+    cal = following.calendar
+    lunch = cal.add("Lunch", at(-1), attendees=BOTH)
+    tea = cal.add(
+        "Tea", at(-2), attendees=[*BOTH, {"email": "eve@example.com", "responseStatus": "declined"}]
+    )
+    weekly = cal.add("Weekly", at(-8), recurrence=["RRULE:FREQ=WEEKLY"], attendees=BOTH)
+    following.catch_up()
+    close_day(alice, following)
+    before, people = state(alice), with_whom(alice)
+    cal.change(lunch, attendees=[*BOTH, BOB])
+    cal.respond(tea, "eve@example.com", "accepted")
+    cal.change_instance(weekly, at(-1), attendees=[*BOTH, BOB])
+    following.catch_up()
+    assert [len(one) for one in with_whom(alice)] == [2, 3, 3, 3]
+    check(following)
+    undone = take_back(days_batch(alice)).totals["undo"]
+    assert (with_whom(alice), undone["kept"]) == (people, [])
+    assert undone["removed_by_kind"]["participants"] == 3
+    assert state(alice) == before
+    with acting_as(alice.pk):
+        assert rows(alice, Contact).get(pk=bob.pk).last_interaction_at is None
+
+
+def test_who_is_invited_by_a_later_change_stays(alice: User, following: Following) -> None:
+    lunch = following.calendar.add("Lunch", at(-1), attendees=BOTH)
+    following.catch_up()
+    close_day(alice, following)
+    following.calendar.change(lunch, attendees=[*BOTH, BOB, {**BOB, "email": "eve@example.com"}])
+    following.catch_up()
+    first = days_batch(alice)
+    close_day(alice, following)
+    following.calendar.respond(lunch, "bob@example.com", "tentative")
+    following.catch_up()
+    take_back(first)
+    assert with_whom(alice) == [sorted([ME, ADA, "bob@example.com"])]
+    take_back(days_batch(alice))
+    assert with_whom(alice) == [sorted([ME, ADA, "bob@example.com"])]
+
+
+def test_who_was_added_and_removed_again_does_not_return(alice: User, following: Following) -> None:
+    with acting_as(alice.pk):
+        editing.create_contact(alice, name="Bob", addresses=["bob@example.com"])
+    lunch = following.calendar.add("Lunch", at(-1), attendees=BOTH)
+    following.catch_up()
+    close_day(alice, following)
+    following.calendar.change(lunch, attendees=[*BOTH, BOB])
+    following.catch_up()
+    added = days_batch(alice)
+    close_day(alice, following)
+    following.calendar.change(lunch, attendees=BOTH)
+    following.catch_up()
+    removed = days_batch(alice)
+    take_back(added)
+    assert with_whom(alice) == [sorted([ME, ADA])]
+    take_back(removed)
+    assert with_whom(alice) == [sorted([ME, ADA])]
+    with acting_as(alice.pk):
+        assert rows(alice, EventAttendee).filter(identity__value="bob@example.com").count() == 0
 
 
 def test_two_calendars_of_one_person_hold_one_event_once(alice: User, following: Following) -> None:
