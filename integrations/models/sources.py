@@ -120,7 +120,7 @@ class RawEvent(OwnedModel):
             ),
         ]
         indexes = [
-            # None of these holds the verdict: settling and undoing a hundred thousand events touches no index.
+            # None of these holds the verdict of what files bring, which is settled and undone by the hundred thousand.
             models.Index(fields=["user", "batch"], name="integrations_raw_of_batch"),
             models.Index(fields=["user", "source", "position"], name="integrations_raw_by_place"),
             models.Index(fields=["user", "external_id"], name="integrations_raw_by_id"),
@@ -130,6 +130,12 @@ class RawEvent(OwnedModel):
             ),
             models.Index(
                 fields=["user", "author"], condition=~Q(author=""), name="integrations_raw_by_author"
+            ),
+            # What a stream has fetched and nobody has read yet: asked whenever a card of an account looks again.
+            models.Index(
+                fields=["user", "source"],
+                condition=Q(verdict="pending") & ~Q(remote=""),
+                name="integrations_raw_unread",
             ),
         ]
 

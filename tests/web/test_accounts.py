@@ -6,11 +6,14 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from integrations.cards import unread_counts
 from integrations.google import oauth
-from integrations.models import GoogleAccount, QuotaBucket, SyncStream
+from integrations.models import GoogleAccount, QuotaBucket, RawEvent, SyncStream
 from integrations.status import clock
 from jobs.models import Batch, Job
 from omnicrm.acting import acting_as
@@ -79,7 +82,7 @@ def test_what_is_open_takes_the_place_of_up_to_date(client: Client, alice: User,
     for state in ("todo", "todo", "parked"):
         make_work(alice, stream=stream, state=state)
     make_work(alice, stream=stream, priority=90)  # stays out, and is only to be explained
-    make_raw_event(alice, source=stream.source, verdict="pending")
+    make_raw_event(alice, source=stream.source, verdict="pending", remote="live")
     make_raw_event(alice, source=stream.source, verdict="kept")
     shown = page(client)
     assert "Up to date" not in shown
@@ -272,3 +275,23 @@ def test_a_calendar_that_may_not_be_read_says_so(client: Client, alice: User) ->
     assert "does not let OmniCRM read its calendars" in said(
         client, f"/connections/{account.pk}/calendars/{new.pk}/plan/"
     )
+
+
+def test_what_waits_to_be_read_is_counted_by_an_index_of_its_own(alice: User, stream: SyncStream) -> None:
+    """However much has been read: a card counts it each time it looks again."""
+    source = stream.source
+    read = [
+        RawEvent(user=alice, source=source, external_id=str(n), kind="email", remote="live", verdict="kept")
+        for n in range(2_000)
+    ]
+    for number, remote in enumerate(("live", "live", "trash", "deleted")):
+        make_raw_event(alice, source=source, external_id=f"w{number}", remote=remote)
+    make_raw_event(alice)
+    with acting_as(alice.pk), CaptureQueriesContext(connection) as asked:
+        RawEvent.unscoped.bulk_create(read)
+        assert unread_counts(alice, [stream]) == {source: 2}
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT omnicrm_fresh_statistics('integrations_rawevent')")
+            cursor.execute(f"EXPLAIN {next(q['sql'] for q in asked if 'GROUP BY' in q['sql'])}")
+            plan = " ".join(line for (line,) in cursor.fetchall())
+    assert "integrations_raw_unread" in plan
