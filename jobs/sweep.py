@@ -1,6 +1,7 @@
 """What nobody else does: take jobs back from workers that died, and make sure that due work is being done.
 
-Any number of sweepers may run, in every worker and in beat. With the broker away, a child process does the work.
+Any number of sweepers may run, in every worker and in beat. With the broker away, or with workers that do not hear it,
+a child process does the work.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from omnicrm.embedded.processes import die_with_parent
 
 PAGE = 100
 NUDGES = 4  # at most, a queue and sweep
+PATIENCE = 5  # sweeps that find work due, and nobody at work
 POISON = "It stopped the worker {} times, so it was put aside. Retry it when the cause is known."
 
 log = structlog.get_logger(__name__)
@@ -41,6 +43,8 @@ class Swept:
     """Jobs that could start now; counted up to a handful a queue."""
     heard: bool
     """Whether the broker could be told."""
+    at_work: bool
+    """Whether anybody has a job of any queue."""
 
 
 def sweep() -> Swept:
@@ -50,7 +54,7 @@ def sweep() -> Swept:
         periodic.run_due()
     due = due_by_queue()
     heard = [nudge.publish(queue) for queue, jobs in due.items() for _ in range(jobs)]
-    return Swept(reaped, sum(due.values()), all(heard))
+    return Swept(reaped, sum(due.values()), all(heard), is_anybody_at_work())
 
 
 def reap() -> int:
@@ -104,6 +108,11 @@ def due_by_queue() -> dict[str, int]:
         return {queue: jobs for queue, jobs in cursor.fetchall() if jobs}
 
 
+def is_anybody_at_work() -> bool:
+    with as_role("dispatch"):
+        return Job.unscoped.filter(state=Job.State.RUNNING, lease_until__gte=Now()).exists()
+
+
 class Sweeper(threading.Thread):
     """Sweeps for as long as its process lives. It needs Postgres only, and survives its restarts."""
 
@@ -111,6 +120,7 @@ class Sweeper(threading.Thread):
         super().__init__(name="sweeper", daemon=True)
         self.stopped = threading.Event()
         self._stand_in: subprocess.Popen[bytes] | None = None
+        self._idle = 0
 
     def run(self) -> None:
         while not self.stopped.wait(settings.JOB_SWEEP_SECONDS * random.uniform(0.7, 1.3)):  # noqa: S311 # nosec B311
@@ -129,13 +139,16 @@ class Sweeper(threading.Thread):
         self._dismiss()
 
     def _see_to_a_stand_in(self, swept: Swept) -> None:
-        """While the broker cannot be told of due work, one child process does it."""
+        """One child process does due work of which the broker cannot be told, or which nobody begins although it was:
+        workers have been seen to listen no more after a broker came back. Then it goes on until nothing is due."""
         if self._stand_in is not None and self._stand_in.poll() is not None:
             self._stand_in = None
-        if swept.heard:
+        if self._stand_in is None:
+            self._idle = self._idle + 1 if swept.due and not swept.at_work else 0
+        if swept.heard and self._idle < PATIENCE:
             self._dismiss()
         elif swept.due and self._stand_in is None and not shutdown.asked():
-            log.warning("sweep.stand_in", due=swept.due)
+            log.warning("sweep.stand_in", due=swept.due, heard=swept.heard)
             self._stand_in = subprocess.Popen(
                 [sys.executable, str(settings.BASE_DIR / "manage.py"), "run_jobs", "--until-empty"],
                 stdin=subprocess.DEVNULL,

@@ -181,6 +181,18 @@ def test_a_broker_that_does_not_answer(site: Site) -> None:
         site.valkey.process.send_signal(signal.SIGCONT)
 
 
+def test_a_worker_that_does_not_hear(
+    site: Site, workers: list[subprocess.Popen[bytes]], shown: Shown
+) -> None:
+    """The broker is well, and takes every nudge; the one worker listens to other queues."""
+    kill(workers[0])
+    site.worker("--queues", "ai")
+    site.enqueue(("chaos_work", ALICE, 20, {}))
+    assert site.settled(25), "somebody should do the work"
+    assert (site.effects(), site.events()) == ((20, 0, 0), {})
+    shown(20)
+
+
 @pytest.mark.proof
 def test_a_worker_that_starts_before_the_broker(
     site: Site, workers: list[subprocess.Popen[bytes]], shown: Shown
