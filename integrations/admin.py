@@ -34,7 +34,17 @@ class GoogleAccountAdmin(OpsAdmin):
 
 @admin.register(SyncStream)
 class SyncStreamAdmin(OpsAdmin):
-    list_display = ("kind", "user", "phase", "health", "not_before", "last_ok_at", "reconciled_at", "missing")
+    list_display = (
+        "kind",
+        "user",
+        "phase",
+        "health",
+        "not_before",
+        "last_ok_at",
+        "watch_expires_at",
+        "reconciled_at",
+        "missing",
+    )
     list_filter = ("kind", "phase", "health")
 
     @admin.display(description="work")

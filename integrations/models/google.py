@@ -150,8 +150,8 @@ class SyncStream(OwnedModel):
                 dispatch=("SELECT",),
                 ops=(
                     "id", "user", "account", "kind", "phase", "health", "not_before", "generation", "fail_streak",
-                    "last_ok_at", "last_progress_at", "next_sync_at", "reconciled_at", "missing", "created_at",
-                    "updated_at",
+                    "last_ok_at", "last_progress_at", "next_sync_at", "watch_expires_at", "reconciled_at", "missing",
+                    "created_at", "updated_at",
                 ),
             ),
         ]  # fmt: skip
