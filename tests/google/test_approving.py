@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from contacts.models import Interaction
+from contacts.editing import update_contact
+from contacts.models import Contact, Interaction
 from integrations import preferences
 from integrations.approval import Stale, approve
 from integrations.cards import cards_of
@@ -24,7 +25,7 @@ from jobs.foreground import reload
 from jobs.models import Batch, BatchItem, PlanItem
 from jobs.restore import state_hash
 from jobs.runner import run_one
-from omnicrm.acting import acting_as
+from omnicrm.acting import acting_as, actor
 from omnicrm.models import User
 from tests.fakes import google as fakes
 from tests.google.mailboxes import (
@@ -141,6 +142,26 @@ def test_taking_back_while_the_stream_goes_on(at: fakes.Google, stream: SyncStre
     assert plan(stream).totals["reasons"] == {"already_here": 1, "undone": 3}
     carry_out(plan(stream, include_suppressed=True))
     assert subjects(alice) == ["arrived", "old 0", "old 1", "old 2"]
+
+
+def test_what_one_has_changed_stays_as_one_left_it(at: fakes.Google, stream: SyncStream, alice: User) -> None:
+    """Also after all of the mailbox was listed again."""
+    deliver(at, "to Grace", ["SENT"], sender=ADA, to="grace@example.com")
+    deliver(at, "to Alan", ["SENT"], sender=ADA, to="alan@example.com", after=1)
+    batch = bring(stream)
+    with acting_as(alice.pk), actor("web"):
+        grace = Contact.objects.for_user(alice).get(primary_email="grace@example.com")
+        update_contact(
+            alice, contact=grace, name="Grace Hopper", company="", job_title="", stage=grace.stage, tags=()
+        )
+    kept = take_back(batch).totals["undo"]["kept"]
+    at.account(ADA).expire_history()
+    follow(stream)
+    assert subjects(alice) == []
+    with acting_as(alice.pk):
+        people = Contact.objects.for_user(alice).values_list("display_name", "primary_email")
+        assert list(people) == [("Grace Hopper", "grace@example.com")]
+    assert ("Grace Hopper", "you have changed it since") in {(row["name"], row["why"]) for row in kept}
 
 
 def test_the_batch_of_the_day_can_be_taken_back_with_what_it_removed(
