@@ -49,6 +49,11 @@ class JsonCommand(BaseCommand):
         """The result for people; by default a line a key."""
         return "\n".join(f"{key.replace('_', ' ')}: {value}" for key, value in result.items())
 
+    def say(self, words: str) -> None:
+        """One line on a terminal, in place of the one before; nothing in a log."""
+        if sys.stderr.isatty():
+            self.stderr.write(f"\r\033[K{words}", ending="")
+
     def succeeded(self, result: Result) -> bool:
         """False prints the result all the same and ends with exit code 1."""
         return True

@@ -22,6 +22,7 @@ from integrations.streams import health
 from integrations.streams.calendar_batches import batch_of, finish_import, planned
 from integrations.streams.entries import LOST, Entries
 from integrations.streams.steps import Follower, Position, Step, follow
+from integrations.streams.work import verify
 
 EVERY = dt.timedelta(minutes=5)
 ASKS = "singleEvents=false showDeleted=true"
@@ -159,18 +160,7 @@ def look_for_the_missing(stream: SyncStream) -> None:
         source=stream.source,
         seen_generation__lt=stream.generation,
     )
-    missing = [
-        SyncWork(
-            user_id=stream.user_id,
-            stream=stream,
-            external_id=id,
-            op=SyncWork.Op.VERIFY,
-            generation=stream.generation,
-            priority=SyncWork.DELTA,
-        )
-        for id in rows.values_list("external_id", flat=True).iterator()
-    ]
-    SyncWork.unscoped.bulk_create(missing, ignore_conflicts=True, batch_size=500)
+    verify(stream, dict.fromkeys(rows.values_list("external_id", flat=True), ""))
 
 
 def apply_single(stream: SyncStream, found: Verified, now: dt.datetime) -> None:

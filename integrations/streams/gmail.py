@@ -16,7 +16,7 @@ from integrations.google import gmail
 from integrations.google.client import Google
 from integrations.google.errors import SLOWER, STOPS, Failed, Failure, Kind
 from integrations.google.gmail import Message
-from integrations.models import RawEvent, SyncStream, SyncWork
+from integrations.models import RawEvent, SyncStream
 from integrations.preferences import Preferences
 from integrations.quota import Lane, batch_size
 from integrations.streams import health, withdrawing, work
@@ -212,19 +212,7 @@ def look_for_the_missing(stream: SyncStream) -> None:
         remote=RawEvent.Remote.LIVE,
         seen_generation__lt=stream.generation,
     )
-    missing = [
-        SyncWork(
-            user_id=stream.user_id,
-            stream=stream,
-            external_id=id,
-            op=VERIFY,
-            thread=thread,
-            generation=stream.generation,
-            priority=SyncWork.DELTA,
-        )
-        for id, thread in rows.values_list("external_id", "thread").iterator()
-    ]
-    SyncWork.unscoped.bulk_create(missing, ignore_conflicts=True, batch_size=500)
+    work.verify(stream, dict(rows.values_list("external_id", "thread")))
 
 
 def apply_history(stream: SyncStream, step: Step, history: gmail.History, now: dt.datetime) -> None:

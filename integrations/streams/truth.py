@@ -19,6 +19,7 @@ from integrations.models import RawEvent, SyncStream, SyncWork
 from integrations.streams.entries import AWAY
 from integrations.streams.keeping import KEPT_OUT, STUBS, Keeping
 from integrations.streams.steps import Step
+from integrations.streams.work import verify
 
 DELETED, TRASH = RawEvent.Remote.DELETED, RawEvent.Remote.TRASH
 HELD = (RawEvent.KEPT, RawEvent.PENDING)
@@ -151,18 +152,7 @@ def is_older(raw: Any, updated: str) -> bool:
 
 
 def ask_for_events(stream: SyncStream, missing: Mapping[str, str], now: dt.datetime) -> None:
-    work = [
-        SyncWork(
-            user_id=stream.user_id,
-            stream=stream,
-            external_id=id,
-            op=SyncWork.Op.VERIFY,
-            generation=stream.generation,
-            priority=SyncWork.DELTA,
-        )
-        for id in missing
-    ]
-    SyncWork.unscoped.bulk_create(work, ignore_conflicts=True, batch_size=500)
+    verify(stream, dict.fromkeys(missing, ""))
 
 
 TRUTHS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 
 from django.db.models import F, Q
 
@@ -30,6 +31,23 @@ def pick(stream: SyncStream, now: dt.datetime, size: int, *, urgent: bool = Fals
         for one in found
         if not one.attempts and one.priority == first.priority and (one.op in WHOLE) == (first.op in WHOLE)
     )
+
+
+def verify(stream: SyncStream, threads: Mapping[str, str]) -> None:
+    """Ask what became of these ids, each with its thread, if it has one. What is asked for already stays as it is."""
+    work = [
+        SyncWork(
+            user_id=stream.user_id,
+            stream=stream,
+            external_id=id,
+            op=SyncWork.Op.VERIFY,
+            thread=thread,
+            generation=stream.generation,
+            priority=SyncWork.DELTA,
+        )
+        for id, thread in threads.items()
+    ]
+    SyncWork.unscoped.bulk_create(work, ignore_conflicts=True, batch_size=500)
 
 
 def is_worn_out(work: tuple[SyncWork, ...]) -> bool:

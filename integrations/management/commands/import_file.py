@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -95,11 +94,6 @@ class Command(JsonCommand):
     def tell(self, batch: Batch) -> None:
         """How far it is, on a terminal."""
         self.say(f"{batch.get_state_display()} {batch.percent:3d} %")
-
-    def say(self, words: str) -> None:
-        """One line on a terminal, in place of the one before; nothing in a log."""
-        if sys.stderr.isatty():
-            self.stderr.write(f"\r\033[K{words}", ending="")
 
     def words(self, result: Result) -> str:
         """The plan or the result as one reads it aloud, then why things were left out, and what to do next."""

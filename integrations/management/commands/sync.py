@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from argparse import ArgumentParser
 from typing import Any
@@ -170,10 +169,6 @@ class Command(JsonCommand):
     def tell(self, batch: Batch) -> None:
         """How far it is, on a terminal."""
         self.say(f"{batch.get_state_display()} {batch.percent:3d} %")
-
-    def say(self, words: str) -> None:
-        if sys.stderr.isatty():
-            self.stderr.write(f"\r\033[K{words}", ending="")
 
     def words(self, result: Result) -> str:
         return "\n\n".join(in_words(one) for one in result.get("streams", [result]))
