@@ -112,6 +112,7 @@ class Person:
         """Everything it said since `ready`. Without a signal, by the end of its script."""
         if how is not None:
             self.process.send_signal(how)
+            self.process.wait(timeout=20)  # before its input ends, for that would let it go on
         said, _ = self.process.communicate(timeout=20)
         return said
 

@@ -19,6 +19,8 @@ from django.core.mail import send_mail
 
 from tests.isolation.watching import watching
 
+pytestmark = pytest.mark.xdist_group("watching")  # what one of these stores, another would find
+
 SECRET = "canary-z001"
 """Of nobody else, so that a census in the next process does not mind it."""
 USER = uuid4()
