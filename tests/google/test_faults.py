@@ -214,7 +214,9 @@ def test_zero_calls_in_the_penalty_box(at: fakes.Google, stream: SyncStream, ali
     assert subjects(alice) == ["arrived"]
 
 
-@pytest.mark.parametrize("effect", ["500", "503", "html", "timeout", "reset", "truncated", "invalid_json", "lost"])
+@pytest.mark.parametrize(
+    "effect", ["500", "503", "html", "timeout", "reset", "truncated", "invalid_json", "lost"]
+)
 @pytest.mark.parametrize(("where", "letters"), [("history.list", 1), (BATCHES, 2), ("messages.get", 1)])
 def test_what_passes_by_itself(
     at: fakes.Google, stream: SyncStream, alice: User, effect: str, where: str, letters: int
