@@ -37,8 +37,11 @@ def violations(page: Page) -> list[str]:
     """What axe finds against WCAG 2.2 AA: rule and element. Its script stays in the page for the next look at it."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)
-    found = page.evaluate("only => axe.run({runOnly: only}).then(({violations}) => violations)", WCAG)
+    found = page.evaluate(AXE, WCAG)
     return [f"{rule['id']}: {node['html'][:150]}" for rule in found for node in rule["nodes"]]
+
+
+AXE = "only => axe.run({runOnly: only, resultTypes: ['violations']}).then(({violations}) => violations)"
 
 
 def overflow(page: Page) -> int:

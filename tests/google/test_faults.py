@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -219,8 +220,17 @@ def test_zero_calls_in_the_penalty_box(at: fakes.Google, stream: SyncStream, ali
 )
 @pytest.mark.parametrize(("where", "letters"), [("history.list", 1), (BATCHES, 2), ("messages.get", 1)])
 def test_what_passes_by_itself(
-    at: fakes.Google, stream: SyncStream, alice: User, effect: str, where: str, letters: int
+    at: fakes.Google,
+    stream: SyncStream,
+    alice: User,
+    monkeypatch: pytest.MonkeyPatch,
+    effect: str,
+    where: str,
+    letters: int,
 ) -> None:
+    if effect == "timeout":
+        for name in ("CALLS", "BATCHES"):
+            monkeypatch.setattr(transport, name, replace(getattr(transport, name), silence=0.5))
     bring(stream)
     for n in range(letters):
         deliver(at, f"arrived {n}", after=n)

@@ -14,7 +14,7 @@ from tests.factories import make_user
 from tests.isolation.accounts import ACCOUNT, plant_account
 from tests.isolation.planting import Rows, digest, plant
 from tests.isolation.site import Address
-from tests.isolation.visiting import Visitor, attempt, every_way, leaks, tempting, told
+from tests.isolation.visiting import Visitor, Way, attempt, every_way, leaks, tempting, told
 
 
 @dataclass
@@ -67,6 +67,7 @@ def objections(
     methods: Iterable[str],
     *,
     may_see: Collection[str] = (),
+    ways: Iterable[Way] = Way,
 ) -> Iterator[str]:
     """A sentence for each answer that tells this visitor something of Alice's, or changes it.
 
@@ -78,9 +79,11 @@ def objections(
         form = {} if address.is_admin else tempting(world.hers)
         for each in tries(address, world):
             with attempt():
-                answers = every_way(partial(visitor.ask, method, each.path, form))
+                answers = every_way(partial(visitor.ask, method, each.path, form), ways)
                 after = digest(world.alice)
-                controls = every_way(partial(visitor.ask, method, each.control, form)) if each.control else []
+                controls = (
+                    every_way(partial(visitor.ask, method, each.control, form), ways) if each.control else []
+                )
             said = f"{method} {each.path}"
             for answer in answers:
                 seen = {world.columns[number] for number in leaks(answer, each.path, "a")}

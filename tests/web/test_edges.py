@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from tests.isolation.site import Address, addresses
 from tests.signing_in import signed_in
 
 SITE = addresses()
+WAYS: tuple[dict[str, str], ...] = ({}, {"HX-Request": "true"}, {"Accept": "application/json"})
 UNKNOWN = ("PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "MADEUP")
 INLINE_STYLES = {"integrations:letter"}
 """A letter's own styles, sifted, in a sandbox without script, requests or frames."""
@@ -73,22 +75,33 @@ def faults(answer: Any, name: str = "") -> Iterator[str]:
     yield from (f"{one} is there" for one in headers if one.lower().startswith("access-control-"))
 
 
+def everywhere(visitors: dict[str, Client], *more: Address) -> Iterator[tuple[str, Client, Address]]:
+    """Everybody at every address; but the admin nothing asks who is an operator."""
+    for (who, browser), address in product(visitors.items(), [*SITE, *more]):
+        if who != "operator" or address.is_admin:
+            yield who, browser, address
+
+
+def answers(browser: Client, place: str) -> Iterator[tuple[str, Any]]:
+    """In every way; a method that is refused says so before anybody asks in which."""
+    for method in ("GET", "POST", "DELETE"):
+        for more in WAYS:
+            answer = browser.generic(method, place, headers=more)
+            yield f"{method} {place} {more}", answer
+            if answer.status_code == 405 and more:
+                break
+
+
 def test_every_answer_has_the_headers(
     visitors: dict[str, Client], record_property: Any, settings: Settings
 ) -> None:
     settings.ROOT_URLCONF = __name__
     statuses: Counter[int] = Counter()
     found = []
-    for who, browser in visitors.items():
-        for address in [*addresses(), Address("", "/nothing/", fails)]:
-            for method in ("GET", "POST", "DELETE"):
-                for more in ({}, {"HX-Request": "true"}, {"Accept": "application/json"}):
-                    place = address.path(address.of_nobody())
-                    answer = browser.generic(method, place, headers=more)
-                    statuses[answer.status_code] += 1
-                    found += [
-                        f"{who}: {method} {place} {more}: {fault}" for fault in faults(answer, address.name)
-                    ]
+    for who, browser, address in everywhere(visitors, Address("", "/nothing/", fails)):
+        for said, answer in answers(browser, address.path(address.of_nobody())):
+            statuses[answer.status_code] += 1
+            found += [f"{who}: {said}: {fault}" for fault in faults(answer, address.name)]
     assert found == []
     assert {200, 302, 404, 405, 500} <= set(statuses)
     record_property("edges", f"headers of {statuses.total()} answers: {dict(sorted(statuses.items()))}")
@@ -143,37 +156,34 @@ def test_a_form_token_is_masked_anew_each_time(client: Client) -> None:
 
 @pytest.mark.parametrize("method", UNKNOWN)
 def test_a_method_that_no_page_has(visitors: dict[str, Client], method: str) -> None:
-    for who, browser in visitors.items():
-        for address in SITE:
-            place = address.path(address.of_nobody())
-            answer = browser.generic(method, place)
-            assert (answer.status_code, answer.headers.get("Allow")) == (405, "GET, HEAD, POST"), (
-                f"{who}: {place}"
-            )
-            assert "This address is not for that" in answer.text
+    for who, browser, address in everywhere(visitors):
+        place = address.path(address.of_nobody())
+        answer = browser.generic(method, place)
+        assert (answer.status_code, answer.headers.get("Allow")) == (405, "GET, HEAD, POST"), (
+            f"{who}: {place}"
+        )
+        assert "This address is not for that" in answer.text
 
 
 def test_405_always_says_what_is_allowed_and_what_to_do(visitors: dict[str, Client]) -> None:
     refused = 0
-    for browser in visitors.values():
-        for address in SITE:
-            for method in ("GET", "POST", "HEAD", "OPTIONS"):
-                answer = browser.generic(method, address.path(address.of_nobody()))
-                if answer.status_code == 405:
-                    refused += 1
-                    assert answer["Allow"]
-                    assert method not in answer["Allow"].split(", ")
-                    assert method == "HEAD" or "Go back to the page" in answer.text
+    for _, browser, address in everywhere(visitors):
+        for method in ("GET", "POST", "HEAD", "OPTIONS"):
+            answer = browser.generic(method, address.path(address.of_nobody()))
+            if answer.status_code == 405:
+                refused += 1
+                assert answer["Allow"]
+                assert method not in answer["Allow"].split(", ")
+                assert method == "HEAD" or "Go back to the page" in answer.text
     assert refused > 20
 
 
 def test_preflights_of_other_sites_get_nothing(visitors: dict[str, Client]) -> None:
     asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
-    for browser in visitors.values():
-        for address in SITE:
-            answer = browser.options(address.path(address.of_nobody()), headers=asked)
-            assert [one for one in answer.headers if one.lower().startswith("access-control")] == []
-            assert answer.status_code != 500
+    for _, browser, address in everywhere(visitors):
+        answer = browser.options(address.path(address.of_nobody()), headers=asked)
+        assert [one for one in answer.headers if one.lower().startswith("access-control")] == []
+        assert answer.status_code != 500
 
 
 @pytest.mark.parametrize(
@@ -191,16 +201,13 @@ def test_more_than_a_form_can_be_is_not_read(visitors: dict[str, Client], kind: 
         def __len__(self) -> int:
             return 1_000_001
 
-    for browser in visitors.values():
-        for address in SITE:
-            if getattr(address.view, "takes_files", False):
-                continue
-            place = address.path(address.of_nobody())
-            answer = browser.post(
-                place, content_type=kind, CONTENT_LENGTH="1000001", **{"wsgi.input": Unread()}
-            )
-            assert answer.status_code == 413, place
-            assert "That was too much at once" in answer.text
+    for _, browser, address in everywhere(visitors):
+        if getattr(address.view, "takes_files", False):
+            continue
+        place = address.path(address.of_nobody())
+        answer = browser.post(place, content_type=kind, CONTENT_LENGTH="1000001", **{"wsgi.input": Unread()})
+        assert answer.status_code == 413, place
+        assert "That was too much at once" in answer.text
 
 
 def test_as_much_as_a_form_can_be_is_read(client: Client) -> None:
