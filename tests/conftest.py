@@ -12,10 +12,12 @@ from django.conf import settings
 from django.contrib.auth.hashers import ScryptPasswordHasher
 from django.core.management import call_command
 from django.db import connection
-from django.test import Client
+from django.test import Client, TransactionTestCase
+from psycopg.conninfo import make_conninfo
 
 from omnicrm.acting import acting_as
 from omnicrm.models import User
+from tests.emptying import Emptying, may_empty
 from tests.servers import clone_database
 from tests.signing_in import signed_in
 
@@ -35,6 +37,10 @@ def django_db_setup(worker_id: str, django_db_blocker: pytest.FixtureRequest) ->
             clone_database(TEMPLATE, name)
         connection.settings_dict["NAME"] = name
         os.environ["TEST_DATABASE"] = name
+        admin = make_conninfo(os.environ["DATABASE_ADMIN_URL"], dbname=name)
+        if may_empty(admin):
+            emptying = Emptying(admin)
+            TransactionTestCase._fixture_teardown = lambda _: emptying.empty()  # type: ignore[method-assign]
         yield
         connection.close()
 
