@@ -29,7 +29,7 @@ from omnicrm.embedded.processes import die_with_parent
 
 PAGE = 100
 NUDGES = 4  # at most, a queue and sweep
-PATIENCE = 5  # sweeps that find work due, and nobody at work
+PATIENCE = 5  # sweeps in a row that find work due, and nobody who takes it
 POISON = "It stopped the worker {} times, so it was put aside. Retry it when the cause is known."
 
 log = structlog.get_logger(__name__)
@@ -45,6 +45,8 @@ class Swept:
     """Whether the broker could be told."""
     at_work: bool
     """Whether anybody has a job of any queue."""
+    token: int
+    """Of the last job that anybody took."""
 
 
 def sweep() -> Swept:
@@ -54,7 +56,7 @@ def sweep() -> Swept:
         periodic.run_due()
     due = due_by_queue()
     heard = [nudge.publish(queue) for queue, jobs in due.items() for _ in range(jobs)]
-    return Swept(reaped, sum(due.values()), all(heard), is_anybody_at_work())
+    return Swept(reaped, sum(due.values()), all(heard), *who_works())
 
 
 def reap() -> int:
@@ -108,9 +110,16 @@ def due_by_queue() -> dict[str, int]:
         return {queue: jobs for queue, jobs in cursor.fetchall() if jobs}
 
 
-def is_anybody_at_work() -> bool:
-    with as_role("dispatch"):
-        return Job.unscoped.filter(state=Job.State.RUNNING, lease_until__gte=Now()).exists()
+def who_works() -> tuple[bool, int]:
+    """Whether anybody has a job, and the token of the last one that was taken."""
+    statement = """
+        SELECT EXISTS (SELECT FROM jobs_job WHERE state = 'running' AND lease_until >= statement_timestamp()), last_value
+        FROM jobs_job_token
+    """
+    with as_role("dispatch"), connection.cursor() as cursor:
+        cursor.execute(statement)
+        at_work, token = cursor.fetchone()
+    return at_work, token
 
 
 class Sweeper(threading.Thread):
@@ -120,7 +129,7 @@ class Sweeper(threading.Thread):
         super().__init__(name="sweeper", daemon=True)
         self.stopped = threading.Event()
         self._stand_in: subprocess.Popen[bytes] | None = None
-        self._idle = 0
+        self._idle = self._token = 0
 
     def run(self) -> None:
         while not self.stopped.wait(settings.JOB_SWEEP_SECONDS * random.uniform(0.7, 1.3)):  # noqa: S311 # nosec B311
@@ -144,7 +153,9 @@ class Sweeper(threading.Thread):
         if self._stand_in is not None and self._stand_in.poll() is not None:
             self._stand_in = None
         if self._stand_in is None:
-            self._idle = self._idle + 1 if swept.due and not swept.at_work else 0
+            is_idle = swept.due and not swept.at_work and swept.token == self._token
+            self._idle = self._idle + 1 if is_idle else 0
+        self._token = swept.token
         if swept.heard and self._idle < PATIENCE:
             self._dismiss()
         elif swept.due and self._stand_in is None and not shutdown.asked():
