@@ -100,6 +100,7 @@ class Person:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            preexec_fn=hear_ctrl_c,
             **popen,  # type: ignore[call-overload]
         )
 
@@ -115,6 +116,11 @@ class Person:
             self.process.wait(timeout=20)  # before its input ends, for that would let it go on
         said, _ = self.process.communicate(timeout=20)
         return said
+
+
+def hear_ctrl_c() -> None:
+    """Whoever runs the tests in the background has told everything that they start not to."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def end(process: subprocess.Popen[str]) -> None:

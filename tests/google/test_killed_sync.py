@@ -265,7 +265,7 @@ def test_killed_while_a_mailbox_comes_in(
     owner.asking().kill()
     box.change()
     check(owner)
-    assert owner.events() == {"reaped": 3}
+    assert owner.events()["reaped"] == 3
 
 
 def test_one_that_wakes_up_after_another_has_its_job(owner: Owner) -> None:

@@ -77,7 +77,7 @@ def faults(answer: Any, name: str = "") -> Iterator[str]:
 
 def everywhere(visitors: dict[str, Client], *more: Address) -> Iterator[tuple[str, Client, Address]]:
     """Everybody at every address; but the admin nothing asks who is an operator."""
-    for (who, browser), address in product(visitors.items(), [*SITE, *more]):
+    for (who, browser), address in product(visitors.items(), [*addresses(), *more]):
         if who != "operator" or address.is_admin:
             yield who, browser, address
 
