@@ -45,7 +45,7 @@ class Swept:
     """Whether the broker could be told."""
     at_work: bool
     """Whether anybody has a job of any queue."""
-    token: int
+    token: int | None
     """Of the last job that anybody took."""
 
 
@@ -110,11 +110,11 @@ def due_by_queue() -> dict[str, int]:
         return {queue: jobs for queue, jobs in cursor.fetchall() if jobs}
 
 
-def who_works() -> tuple[bool, int]:
+def who_works() -> tuple[bool, int | None]:
     """Whether anybody has a job, and the token of the last one that was taken."""
     statement = """
-        SELECT EXISTS (SELECT FROM jobs_job WHERE state = 'running' AND lease_until >= statement_timestamp()), last_value
-        FROM jobs_job_token
+        SELECT EXISTS (SELECT FROM jobs_job WHERE state = 'running' AND lease_until >= statement_timestamp()),
+               pg_sequence_last_value('jobs_job_token')
     """
     with as_role("dispatch"), connection.cursor() as cursor:
         cursor.execute(statement)
@@ -129,7 +129,8 @@ class Sweeper(threading.Thread):
         super().__init__(name="sweeper", daemon=True)
         self.stopped = threading.Event()
         self._stand_in: subprocess.Popen[bytes] | None = None
-        self._idle = self._token = 0
+        self._idle = 0
+        self._token: int | None = None
 
     def run(self) -> None:
         while not self.stopped.wait(settings.JOB_SWEEP_SECONDS * random.uniform(0.7, 1.3)):  # noqa: S311 # nosec B311

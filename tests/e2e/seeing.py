@@ -28,8 +28,10 @@ class Eyes:
         page.on("console", self.console)
 
     def console(self, message: ConsoleMessage) -> None:
-        """A refused policy is a console error; an answer like 422 or 404 is one too, and is meant."""
-        if message.type == "error" and not message.text.startswith("Failed to load resource"):
+        """A refused policy is a console error; an answer like 422 or 404 is one too, and is meant. So is a request that
+        was cut off because somebody went on to another page."""
+        is_meant = message.text.startswith(("Failed to load resource", "htmx:afterRequest", "htmx:sendError"))
+        if message.type == "error" and not is_meant:
             self.complaints.append(message.text)
 
 

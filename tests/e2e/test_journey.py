@@ -172,7 +172,7 @@ class Journey:
         ).to_be_visible()
         self.click("button", "Throw away")
         self.answer("Send me the cards.")
-        expect(self.page.get_by_role("heading", name="Sent")).to_be_visible()
+        expect(self.page.get_by_role("heading", name="Sent", exact=True)).to_be_visible()
         ((sender, raw),) = self.google.sent
         went = email.message_from_bytes(raw)
         assert (sender, went["To"], went["In-Reply-To"] != "") == (ADA, "grace@example.org", True)

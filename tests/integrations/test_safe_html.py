@@ -8,6 +8,7 @@ import time
 import pytest
 
 from integrations.mail.safe_html import LONGEST, depth, safe_html
+from tests.integrations.linear import is_quick
 
 LINK = 'rel="noopener noreferrer nofollow"'
 HOSTILE = {
@@ -134,7 +135,7 @@ def test_what_is_nested_too_deeply_is_refused_at_once() -> None:
     for piece in ("<div>", "<b>", "<table><tr><td>", "<blockquote>"):
         with pytest.raises(ValueError, match="nested too deeply"):
             safe_html(piece * 20_000)
-    assert time.process_time() - began < 1
+    assert is_quick(time.process_time() - began, 1)
     assert depth("<p>" * 1000) == 0  # closes itself
     assert depth("<div>" * 150 + "</div>" * 150) == 150
 
@@ -145,4 +146,4 @@ def test_what_is_nested_too_deeply_is_refused_at_once() -> None:
 def test_time_grows_with_size(piece: str) -> None:
     began = time.process_time()
     safe_html(piece * (LONGEST // len(piece)))
-    assert time.process_time() - began < 0.5 * LONGEST / 1e6 * 4
+    assert is_quick(time.process_time() - began, 0.5 * LONGEST / 1e6 * 4)
