@@ -15,6 +15,8 @@ from tests.google.calendars import ADA, ME, NOW, Crash, Following
 
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 BOB = "bob@example.com"
+SHOWN = "0 appointments lost, left over, stale or doubled"
+Record = Callable[[str, object], None]
 ANSWERS = ("accepted", "declined", "tentative", "needsAction")
 FAULTS = ("429", "500", "503", "rateLimitExceeded", "html", "reset", "invalid_json")
 
@@ -141,15 +143,21 @@ def wrong(following: Following) -> list[str]:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("first", range(0, 100, 25))
-def test_nothing_is_lost_left_over_stale_or_doubled(first: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_lost_left_over_stale_or_doubled(
+    first: int, monkeypatch: pytest.MonkeyPatch, record_property: Record
+) -> None:
     run(range(first, first + 25), monkeypatch)
+    record_property("google", f"100 random lives of calendars: {SHOWN}")
 
 
 @pytest.mark.proof
 @pytest.mark.django_db
 @pytest.mark.parametrize("first", range(1_000, 3_000, 100))
-def test_nothing_is_lost_in_many_lives(first: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_lost_in_many_lives(
+    first: int, monkeypatch: pytest.MonkeyPatch, record_property: Record
+) -> None:
     run(range(first, first + 100), monkeypatch)
+    record_property("google", f"2,000 random lives of calendars: {SHOWN}")
 
 
 def run(seeds: range, monkeypatch: pytest.MonkeyPatch) -> None:
