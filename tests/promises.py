@@ -50,6 +50,14 @@ PROMISES = {
             "tests/jobs/test_undoing.py",
         ),
     ),
+    "letters": Promise(
+        "A letter leaves once, and none without a click on exactly its text",
+        (
+            "tests/google/test_sending",
+            "tests/google/test_sent_and_seen.py",
+            "tests/google/test_writing.py",
+        ),
+    ),
     "hostile": Promise(
         "No letter, card, calendar or table can stop, slow or take over anything",
         (
