@@ -1,4 +1,3 @@
-
 import django.contrib.postgres.fields
 import django.db.models.deletion
 import django.db.models.manager
@@ -33,6 +32,8 @@ class Migration(migrations.Migration):
                 'abstract': False,
                 'base_manager_name': 'unscoped',
                 'default_manager_name': 'unscoped',
+                'indexes': [models.Index(condition=models.Q(('batch__isnull', False)), fields=['user', 'batch'], name='contacts_company_batch')],
+                'constraints': [models.UniqueConstraint(fields=('user', 'id'), name='contacts_company_owner_key'), models.UniqueConstraint(fields=('user', 'name_key'), name='contacts_company_name'), omnicrm.rowsecurity.RowSecurity(name='contacts_company_owner'), omnicrm.rowsecurity.SameOwner('batch', name='contacts_company_batch_key', on_delete='SET NULL')],
             },
             managers=[
                 ('unscoped', django.db.models.manager.Manager()),
@@ -70,6 +71,8 @@ class Migration(migrations.Migration):
                 'abstract': False,
                 'base_manager_name': 'unscoped',
                 'default_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['user', 'sort_name', 'id'], name='contacts_contact_by_name'), models.Index(models.F('user'), models.OrderBy(models.F('last_interaction_at'), descending=True, nulls_last=True), models.OrderBy(models.F('id'), descending=True), name='contacts_contact_by_last'), models.Index(fields=['user', 'created_at', 'id'], name='contacts_contact_by_created'), models.Index(fields=['user', 'company'], name='contacts_contact_by_company'), models.Index(condition=models.Q(('stage', ''), _negated=True), fields=['user', 'stage'], name='contacts_contact_by_stage'), models.Index(condition=models.Q(('batch__isnull', False)), fields=['user', 'batch'], name='contacts_contact_batch')],
+                'constraints': [models.UniqueConstraint(fields=('user', 'id'), name='contacts_contact_owner_key'), models.UniqueConstraint(fields=('user', 'slug'), name='contacts_contact_slug'), omnicrm.rowsecurity.SameOwner('company', name='contacts_contact_company', on_delete='SET NULL'), omnicrm.rowsecurity.RowSecurity(name='contacts_contact_owner'), omnicrm.rowsecurity.SameOwner('batch', name='contacts_contact_batch_key', on_delete='SET NULL')],
             },
             managers=[
                 ('unscoped', django.db.models.manager.Manager()),
@@ -92,6 +95,8 @@ class Migration(migrations.Migration):
                 'abstract': False,
                 'base_manager_name': 'unscoped',
                 'default_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['user', 'contact'], name='contacts_identity_of_contact'), models.Index(condition=models.Q(('batch__isnull', False)), fields=['user', 'batch'], name='contacts_identity_batch')],
+                'constraints': [models.UniqueConstraint(fields=('user', 'id'), name='contacts_contactidentity_owner_key'), models.UniqueConstraint(fields=('user', 'kind', 'value'), name='contacts_identity_value'), omnicrm.rowsecurity.SameOwner('contact', name='contacts_identity_contact', on_delete='SET NULL'), omnicrm.rowsecurity.RowSecurity(name='contacts_identity_owner'), omnicrm.rowsecurity.SameOwner('batch', name='contacts_identity_batch_key', on_delete='SET NULL')],
             },
             managers=[
                 ('unscoped', django.db.models.manager.Manager()),
@@ -111,6 +116,8 @@ class Migration(migrations.Migration):
                 'abstract': False,
                 'base_manager_name': 'unscoped',
                 'default_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['user', 'contact'], name='contacts_contactslug_contact_i')],
+                'constraints': [models.UniqueConstraint(fields=('user', 'slug'), name='contacts_contactslug_slug'), omnicrm.rowsecurity.SameOwner('contact', name='contacts_contactslug_contact', on_delete='CASCADE'), omnicrm.rowsecurity.RowSecurity(name='contacts_contactslug_owner')],
             },
             managers=[
                 ('unscoped', django.db.models.manager.Manager()),
@@ -139,6 +146,8 @@ class Migration(migrations.Migration):
                 'abstract': False,
                 'base_manager_name': 'unscoped',
                 'default_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['user', '-occurred_at'], name='contacts_interaction_newest'), models.Index(fields=['user', 'thread_key'], name='contacts_interaction_thread'), models.Index(condition=models.Q(('batch__isnull', False)), fields=['user', 'batch'], name='contacts_interaction_batch')],
+                'constraints': [models.UniqueConstraint(fields=('user', 'id'), name='contacts_interaction_owner_key'), models.UniqueConstraint(fields=('user', 'source_key'), name='contacts_interaction_source_key'), omnicrm.rowsecurity.RowSecurity(name='contacts_interaction_owner', search=True), omnicrm.rowsecurity.SameOwner('batch', name='contacts_interaction_batch_key', on_delete='SET NULL')],
             },
             managers=[
                 ('unscoped', django.db.models.manager.Manager()),
@@ -174,6 +183,8 @@ class Migration(migrations.Migration):
                 'abstract': False,
                 'base_manager_name': 'unscoped',
                 'default_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['user', 'starts_at'], name='contacts_calendarevent_start'), models.Index(condition=models.Q(('interaction__isnull', False)), fields=['user', 'interaction'], name='contacts_calendarevent_inter'), models.Index(condition=models.Q(('batch__isnull', False)), fields=['user', 'batch'], name='contacts_calendarevent_batch')],
+                'constraints': [models.UniqueConstraint(fields=('user', 'id'), name='contacts_calendarevent_owner_key'), models.UniqueConstraint(fields=('user', 'ical_uid', 'recurrence_id'), name='contacts_calendarevent_uid'), omnicrm.rowsecurity.SameOwner('interaction', name='contacts_calendarevent_interaction', on_delete='CASCADE'), omnicrm.rowsecurity.RowSecurity(name='contacts_calendarevent_owner'), omnicrm.rowsecurity.SameOwner('batch', name='contacts_calendarevent_batch_key', on_delete='SET NULL')],
             },
             managers=[
                 ('unscoped', django.db.models.manager.Manager()),
@@ -194,6 +205,8 @@ class Migration(migrations.Migration):
                 'abstract': False,
                 'base_manager_name': 'unscoped',
                 'default_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['user', 'contact', '-created_at'], name='contacts_note_of_contact'), models.Index(condition=models.Q(('batch__isnull', False)), fields=['user', 'batch'], name='contacts_note_batch')],
+                'constraints': [models.UniqueConstraint(fields=('user', 'id'), name='contacts_note_owner_key'), omnicrm.rowsecurity.SameOwner('contact', name='contacts_note_contact', on_delete='CASCADE'), omnicrm.rowsecurity.RowSecurity(name='contacts_note_owner'), omnicrm.rowsecurity.SameOwner('batch', name='contacts_note_batch_key', on_delete='SET NULL')],
             },
             managers=[
                 ('unscoped', django.db.models.manager.Manager()),
@@ -213,6 +226,8 @@ class Migration(migrations.Migration):
                 'abstract': False,
                 'base_manager_name': 'unscoped',
                 'default_manager_name': 'unscoped',
+                'indexes': [models.Index(condition=models.Q(('batch__isnull', False)), fields=['user', 'batch'], name='contacts_ownaddress_batch')],
+                'constraints': [models.UniqueConstraint(fields=('user', 'value'), name='contacts_ownaddress_value'), omnicrm.rowsecurity.RowSecurity(name='contacts_ownaddress_owner'), omnicrm.rowsecurity.SameOwner('batch', name='contacts_ownaddress_batch_key', on_delete='SET NULL')],
             },
             managers=[
                 ('unscoped', django.db.models.manager.Manager()),
@@ -236,6 +251,8 @@ class Migration(migrations.Migration):
                 'abstract': False,
                 'base_manager_name': 'unscoped',
                 'default_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['user', 'identity', '-occurred_at', '-interaction'], name='contacts_participant_history'), models.Index(condition=models.Q(('kind', 'email'), _negated=True), fields=['user', 'identity', 'kind', '-occurred_at', '-interaction'], name='contacts_participant_kinds')],
+                'constraints': [models.UniqueConstraint(fields=('user', 'interaction', 'identity', 'role'), name='contacts_participant_once'), omnicrm.rowsecurity.SameOwner('interaction', name='contacts_participant_interaction', on_delete='CASCADE'), omnicrm.rowsecurity.SameOwner('identity', name='contacts_participant_identity', on_delete='CASCADE'), omnicrm.rowsecurity.RowSecurity(name='contacts_participant_owner')],
             },
             managers=[
                 ('unscoped', django.db.models.manager.Manager()),
@@ -259,6 +276,8 @@ class Migration(migrations.Migration):
                 'abstract': False,
                 'base_manager_name': 'unscoped',
                 'default_manager_name': 'unscoped',
+                'indexes': [models.Index(condition=models.Q(('batch__isnull', False)), fields=['user', 'batch'], name='contacts_suggestion_batch')],
+                'constraints': [models.UniqueConstraint(fields=('user', 'id'), name='contacts_suggestion_owner_key'), models.UniqueConstraint(fields=('user', 'kind', 'key'), name='contacts_suggestion_once'), omnicrm.rowsecurity.RowSecurity(name='contacts_suggestion_owner'), omnicrm.rowsecurity.SameOwner('batch', name='contacts_suggestion_batch_key', on_delete='SET NULL')],
             },
             managers=[
                 ('unscoped', django.db.models.manager.Manager()),
@@ -281,6 +300,8 @@ class Migration(migrations.Migration):
                 'abstract': False,
                 'base_manager_name': 'unscoped',
                 'default_manager_name': 'unscoped',
+                'indexes': [models.Index(condition=models.Q(('batch__isnull', False)), fields=['user', 'batch'], name='contacts_suppression_batch')],
+                'constraints': [models.UniqueConstraint(fields=('user', 'scope', 'source', 'key'), name='contacts_suppression_once'), omnicrm.rowsecurity.RowSecurity(name='contacts_suppression_owner'), omnicrm.rowsecurity.SameOwner('batch', name='contacts_suppression_batch_key', on_delete='SET NULL')],
             },
             managers=[
                 ('unscoped', django.db.models.manager.Manager()),
@@ -301,6 +322,8 @@ class Migration(migrations.Migration):
                 'abstract': False,
                 'base_manager_name': 'unscoped',
                 'default_manager_name': 'unscoped',
+                'indexes': [models.Index(condition=models.Q(('batch__isnull', False)), fields=['user', 'batch'], name='contacts_tag_batch')],
+                'constraints': [models.UniqueConstraint(fields=('user', 'id'), name='contacts_tag_owner_key'), models.UniqueConstraint(fields=('user', 'name_key'), name='contacts_tag_name'), omnicrm.rowsecurity.RowSecurity(name='contacts_tag_owner'), omnicrm.rowsecurity.SameOwner('batch', name='contacts_tag_batch_key', on_delete='SET NULL')],
             },
             managers=[
                 ('unscoped', django.db.models.manager.Manager()),
@@ -321,6 +344,8 @@ class Migration(migrations.Migration):
                 'abstract': False,
                 'base_manager_name': 'unscoped',
                 'default_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['user', 'tag'], name='contacts_contacttag_by_tag'), models.Index(condition=models.Q(('batch__isnull', False)), fields=['user', 'batch'], name='contacts_contacttag_batch')],
+                'constraints': [models.UniqueConstraint(fields=('user', 'contact', 'tag'), name='contacts_contacttag_once'), omnicrm.rowsecurity.SameOwner('contact', name='contacts_contacttag_contact', on_delete='CASCADE'), omnicrm.rowsecurity.SameOwner('tag', name='contacts_contacttag_tag', on_delete='CASCADE'), omnicrm.rowsecurity.RowSecurity(name='contacts_contacttag_owner'), omnicrm.rowsecurity.SameOwner('batch', name='contacts_contacttag_batch_key', on_delete='SET NULL')],
             },
             managers=[
                 ('unscoped', django.db.models.manager.Manager()),
@@ -343,349 +368,11 @@ class Migration(migrations.Migration):
                 'abstract': False,
                 'base_manager_name': 'unscoped',
                 'default_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['user', 'contact'], name='contacts_task_of_contact'), models.Index(condition=models.Q(('batch__isnull', False)), fields=['user', 'batch'], name='contacts_task_batch')],
+                'constraints': [models.UniqueConstraint(fields=('user', 'id'), name='contacts_task_owner_key'), omnicrm.rowsecurity.SameOwner('contact', name='contacts_task_contact', on_delete='CASCADE'), omnicrm.rowsecurity.RowSecurity(name='contacts_task_owner'), omnicrm.rowsecurity.SameOwner('batch', name='contacts_task_batch_key', on_delete='SET NULL')],
             },
             managers=[
                 ('unscoped', django.db.models.manager.Manager()),
             ],
-        ),
-        migrations.AddIndex(
-            model_name='company',
-            index=models.Index(condition=models.Q(('batch__isnull', False)), fields=['user', 'batch'], name='contacts_company_batch'),
-        ),
-        migrations.AddConstraint(
-            model_name='company',
-            constraint=models.UniqueConstraint(fields=('user', 'id'), name='contacts_company_owner_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='company',
-            constraint=models.UniqueConstraint(fields=('user', 'name_key'), name='contacts_company_name'),
-        ),
-        migrations.AddConstraint(
-            model_name='company',
-            constraint=omnicrm.rowsecurity.RowSecurity(name='contacts_company_owner'),
-        ),
-        migrations.AddConstraint(
-            model_name='company',
-            constraint=omnicrm.rowsecurity.SameOwner('batch', name='contacts_company_batch_key', on_delete='SET NULL'),
-        ),
-        migrations.AddIndex(
-            model_name='contact',
-            index=models.Index(fields=['user', 'sort_name', 'id'], name='contacts_contact_by_name'),
-        ),
-        migrations.AddIndex(
-            model_name='contact',
-            index=models.Index(models.F('user'), models.OrderBy(models.F('last_interaction_at'), descending=True, nulls_last=True), models.OrderBy(models.F('id'), descending=True), name='contacts_contact_by_last'),
-        ),
-        migrations.AddIndex(
-            model_name='contact',
-            index=models.Index(fields=['user', 'created_at', 'id'], name='contacts_contact_by_created'),
-        ),
-        migrations.AddIndex(
-            model_name='contact',
-            index=models.Index(fields=['user', 'company'], name='contacts_contact_by_company'),
-        ),
-        migrations.AddIndex(
-            model_name='contact',
-            index=models.Index(condition=models.Q(('stage', ''), _negated=True), fields=['user', 'stage'], name='contacts_contact_by_stage'),
-        ),
-        migrations.AddIndex(
-            model_name='contact',
-            index=models.Index(condition=models.Q(('batch__isnull', False)), fields=['user', 'batch'], name='contacts_contact_batch'),
-        ),
-        migrations.AddConstraint(
-            model_name='contact',
-            constraint=models.UniqueConstraint(fields=('user', 'id'), name='contacts_contact_owner_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='contact',
-            constraint=models.UniqueConstraint(fields=('user', 'slug'), name='contacts_contact_slug'),
-        ),
-        migrations.AddConstraint(
-            model_name='contact',
-            constraint=omnicrm.rowsecurity.SameOwner('company', name='contacts_contact_company', on_delete='SET NULL'),
-        ),
-        migrations.AddConstraint(
-            model_name='contact',
-            constraint=omnicrm.rowsecurity.RowSecurity(name='contacts_contact_owner'),
-        ),
-        migrations.AddConstraint(
-            model_name='contact',
-            constraint=omnicrm.rowsecurity.SameOwner('batch', name='contacts_contact_batch_key', on_delete='SET NULL'),
-        ),
-        migrations.AddIndex(
-            model_name='contactidentity',
-            index=models.Index(fields=['user', 'contact'], name='contacts_identity_of_contact'),
-        ),
-        migrations.AddIndex(
-            model_name='contactidentity',
-            index=models.Index(condition=models.Q(('batch__isnull', False)), fields=['user', 'batch'], name='contacts_identity_batch'),
-        ),
-        migrations.AddConstraint(
-            model_name='contactidentity',
-            constraint=models.UniqueConstraint(fields=('user', 'id'), name='contacts_contactidentity_owner_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='contactidentity',
-            constraint=models.UniqueConstraint(fields=('user', 'kind', 'value'), name='contacts_identity_value'),
-        ),
-        migrations.AddConstraint(
-            model_name='contactidentity',
-            constraint=omnicrm.rowsecurity.SameOwner('contact', name='contacts_identity_contact', on_delete='SET NULL'),
-        ),
-        migrations.AddConstraint(
-            model_name='contactidentity',
-            constraint=omnicrm.rowsecurity.RowSecurity(name='contacts_identity_owner'),
-        ),
-        migrations.AddConstraint(
-            model_name='contactidentity',
-            constraint=omnicrm.rowsecurity.SameOwner('batch', name='contacts_identity_batch_key', on_delete='SET NULL'),
-        ),
-        migrations.AddIndex(
-            model_name='contactslug',
-            index=models.Index(fields=['user', 'contact'], name='contacts_contactslug_contact_i'),
-        ),
-        migrations.AddConstraint(
-            model_name='contactslug',
-            constraint=models.UniqueConstraint(fields=('user', 'slug'), name='contacts_contactslug_slug'),
-        ),
-        migrations.AddConstraint(
-            model_name='contactslug',
-            constraint=omnicrm.rowsecurity.SameOwner('contact', name='contacts_contactslug_contact', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='contactslug',
-            constraint=omnicrm.rowsecurity.RowSecurity(name='contacts_contactslug_owner'),
-        ),
-        migrations.AddIndex(
-            model_name='interaction',
-            index=models.Index(fields=['user', '-occurred_at'], name='contacts_interaction_newest'),
-        ),
-        migrations.AddIndex(
-            model_name='interaction',
-            index=models.Index(fields=['user', 'thread_key'], name='contacts_interaction_thread'),
-        ),
-        migrations.AddIndex(
-            model_name='interaction',
-            index=models.Index(condition=models.Q(('batch__isnull', False)), fields=['user', 'batch'], name='contacts_interaction_batch'),
-        ),
-        migrations.AddConstraint(
-            model_name='interaction',
-            constraint=models.UniqueConstraint(fields=('user', 'id'), name='contacts_interaction_owner_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='interaction',
-            constraint=models.UniqueConstraint(fields=('user', 'source_key'), name='contacts_interaction_source_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='interaction',
-            constraint=omnicrm.rowsecurity.RowSecurity(name='contacts_interaction_owner', search=True),
-        ),
-        migrations.AddConstraint(
-            model_name='interaction',
-            constraint=omnicrm.rowsecurity.SameOwner('batch', name='contacts_interaction_batch_key', on_delete='SET NULL'),
-        ),
-        migrations.AddIndex(
-            model_name='calendarevent',
-            index=models.Index(fields=['user', 'starts_at'], name='contacts_calendarevent_start'),
-        ),
-        migrations.AddIndex(
-            model_name='calendarevent',
-            index=models.Index(condition=models.Q(('interaction__isnull', False)), fields=['user', 'interaction'], name='contacts_calendarevent_inter'),
-        ),
-        migrations.AddIndex(
-            model_name='calendarevent',
-            index=models.Index(condition=models.Q(('batch__isnull', False)), fields=['user', 'batch'], name='contacts_calendarevent_batch'),
-        ),
-        migrations.AddConstraint(
-            model_name='calendarevent',
-            constraint=models.UniqueConstraint(fields=('user', 'id'), name='contacts_calendarevent_owner_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='calendarevent',
-            constraint=models.UniqueConstraint(fields=('user', 'ical_uid', 'recurrence_id'), name='contacts_calendarevent_uid'),
-        ),
-        migrations.AddConstraint(
-            model_name='calendarevent',
-            constraint=omnicrm.rowsecurity.SameOwner('interaction', name='contacts_calendarevent_interaction', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='calendarevent',
-            constraint=omnicrm.rowsecurity.RowSecurity(name='contacts_calendarevent_owner'),
-        ),
-        migrations.AddConstraint(
-            model_name='calendarevent',
-            constraint=omnicrm.rowsecurity.SameOwner('batch', name='contacts_calendarevent_batch_key', on_delete='SET NULL'),
-        ),
-        migrations.AddIndex(
-            model_name='note',
-            index=models.Index(fields=['user', 'contact', '-created_at'], name='contacts_note_of_contact'),
-        ),
-        migrations.AddIndex(
-            model_name='note',
-            index=models.Index(condition=models.Q(('batch__isnull', False)), fields=['user', 'batch'], name='contacts_note_batch'),
-        ),
-        migrations.AddConstraint(
-            model_name='note',
-            constraint=models.UniqueConstraint(fields=('user', 'id'), name='contacts_note_owner_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='note',
-            constraint=omnicrm.rowsecurity.SameOwner('contact', name='contacts_note_contact', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='note',
-            constraint=omnicrm.rowsecurity.RowSecurity(name='contacts_note_owner'),
-        ),
-        migrations.AddConstraint(
-            model_name='note',
-            constraint=omnicrm.rowsecurity.SameOwner('batch', name='contacts_note_batch_key', on_delete='SET NULL'),
-        ),
-        migrations.AddIndex(
-            model_name='ownaddress',
-            index=models.Index(condition=models.Q(('batch__isnull', False)), fields=['user', 'batch'], name='contacts_ownaddress_batch'),
-        ),
-        migrations.AddConstraint(
-            model_name='ownaddress',
-            constraint=models.UniqueConstraint(fields=('user', 'value'), name='contacts_ownaddress_value'),
-        ),
-        migrations.AddConstraint(
-            model_name='ownaddress',
-            constraint=omnicrm.rowsecurity.RowSecurity(name='contacts_ownaddress_owner'),
-        ),
-        migrations.AddConstraint(
-            model_name='ownaddress',
-            constraint=omnicrm.rowsecurity.SameOwner('batch', name='contacts_ownaddress_batch_key', on_delete='SET NULL'),
-        ),
-        migrations.AddIndex(
-            model_name='participant',
-            index=models.Index(fields=['user', 'identity', '-occurred_at', '-interaction'], name='contacts_participant_history'),
-        ),
-        migrations.AddIndex(
-            model_name='participant',
-            index=models.Index(condition=models.Q(('kind', 'email'), _negated=True), fields=['user', 'identity', 'kind', '-occurred_at', '-interaction'], name='contacts_participant_kinds'),
-        ),
-        migrations.AddConstraint(
-            model_name='participant',
-            constraint=models.UniqueConstraint(fields=('user', 'interaction', 'identity', 'role'), name='contacts_participant_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='participant',
-            constraint=omnicrm.rowsecurity.SameOwner('interaction', name='contacts_participant_interaction', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='participant',
-            constraint=omnicrm.rowsecurity.SameOwner('identity', name='contacts_participant_identity', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='participant',
-            constraint=omnicrm.rowsecurity.RowSecurity(name='contacts_participant_owner'),
-        ),
-        migrations.AddIndex(
-            model_name='suggestion',
-            index=models.Index(condition=models.Q(('batch__isnull', False)), fields=['user', 'batch'], name='contacts_suggestion_batch'),
-        ),
-        migrations.AddConstraint(
-            model_name='suggestion',
-            constraint=models.UniqueConstraint(fields=('user', 'id'), name='contacts_suggestion_owner_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='suggestion',
-            constraint=models.UniqueConstraint(fields=('user', 'kind', 'key'), name='contacts_suggestion_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='suggestion',
-            constraint=omnicrm.rowsecurity.RowSecurity(name='contacts_suggestion_owner'),
-        ),
-        migrations.AddConstraint(
-            model_name='suggestion',
-            constraint=omnicrm.rowsecurity.SameOwner('batch', name='contacts_suggestion_batch_key', on_delete='SET NULL'),
-        ),
-        migrations.AddIndex(
-            model_name='suppression',
-            index=models.Index(condition=models.Q(('batch__isnull', False)), fields=['user', 'batch'], name='contacts_suppression_batch'),
-        ),
-        migrations.AddConstraint(
-            model_name='suppression',
-            constraint=models.UniqueConstraint(fields=('user', 'scope', 'source', 'key'), name='contacts_suppression_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='suppression',
-            constraint=omnicrm.rowsecurity.RowSecurity(name='contacts_suppression_owner'),
-        ),
-        migrations.AddConstraint(
-            model_name='suppression',
-            constraint=omnicrm.rowsecurity.SameOwner('batch', name='contacts_suppression_batch_key', on_delete='SET NULL'),
-        ),
-        migrations.AddIndex(
-            model_name='tag',
-            index=models.Index(condition=models.Q(('batch__isnull', False)), fields=['user', 'batch'], name='contacts_tag_batch'),
-        ),
-        migrations.AddConstraint(
-            model_name='tag',
-            constraint=models.UniqueConstraint(fields=('user', 'id'), name='contacts_tag_owner_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='tag',
-            constraint=models.UniqueConstraint(fields=('user', 'name_key'), name='contacts_tag_name'),
-        ),
-        migrations.AddConstraint(
-            model_name='tag',
-            constraint=omnicrm.rowsecurity.RowSecurity(name='contacts_tag_owner'),
-        ),
-        migrations.AddConstraint(
-            model_name='tag',
-            constraint=omnicrm.rowsecurity.SameOwner('batch', name='contacts_tag_batch_key', on_delete='SET NULL'),
-        ),
-        migrations.AddIndex(
-            model_name='contacttag',
-            index=models.Index(fields=['user', 'tag'], name='contacts_contacttag_by_tag'),
-        ),
-        migrations.AddIndex(
-            model_name='contacttag',
-            index=models.Index(condition=models.Q(('batch__isnull', False)), fields=['user', 'batch'], name='contacts_contacttag_batch'),
-        ),
-        migrations.AddConstraint(
-            model_name='contacttag',
-            constraint=models.UniqueConstraint(fields=('user', 'contact', 'tag'), name='contacts_contacttag_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='contacttag',
-            constraint=omnicrm.rowsecurity.SameOwner('contact', name='contacts_contacttag_contact', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='contacttag',
-            constraint=omnicrm.rowsecurity.SameOwner('tag', name='contacts_contacttag_tag', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='contacttag',
-            constraint=omnicrm.rowsecurity.RowSecurity(name='contacts_contacttag_owner'),
-        ),
-        migrations.AddConstraint(
-            model_name='contacttag',
-            constraint=omnicrm.rowsecurity.SameOwner('batch', name='contacts_contacttag_batch_key', on_delete='SET NULL'),
-        ),
-        migrations.AddIndex(
-            model_name='task',
-            index=models.Index(fields=['user', 'contact'], name='contacts_task_of_contact'),
-        ),
-        migrations.AddIndex(
-            model_name='task',
-            index=models.Index(condition=models.Q(('batch__isnull', False)), fields=['user', 'batch'], name='contacts_task_batch'),
-        ),
-        migrations.AddConstraint(
-            model_name='task',
-            constraint=models.UniqueConstraint(fields=('user', 'id'), name='contacts_task_owner_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='task',
-            constraint=omnicrm.rowsecurity.SameOwner('contact', name='contacts_task_contact', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='task',
-            constraint=omnicrm.rowsecurity.RowSecurity(name='contacts_task_owner'),
-        ),
-        migrations.AddConstraint(
-            model_name='task',
-            constraint=omnicrm.rowsecurity.SameOwner('batch', name='contacts_task_batch_key', on_delete='SET NULL'),
         ),
     ]

@@ -1,4 +1,3 @@
-
 import django.db.models.deletion
 import django.db.models.manager
 import omnicrm.rowsecurity
@@ -41,6 +40,8 @@ class Migration(migrations.Migration):
                 'abstract': False,
                 'base_manager_name': 'unscoped',
                 'default_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['user', 'batch'], name='integrations_raw_of_batch'), models.Index(fields=['user', 'source', 'position'], name='integrations_raw_by_place'), models.Index(fields=['user', 'external_id'], name='integrations_raw_by_id')],
+                'constraints': [models.UniqueConstraint(fields=('user', 'id'), name='integrations_rawevent_owner_key'), models.UniqueConstraint(fields=('user', 'source', 'external_id'), name='integrations_rawevent_once'), omnicrm.rowsecurity.SameOwner('batch', name='integrations_rawevent_batch', on_delete='SET NULL'), omnicrm.rowsecurity.RowSecurity(name='integrations_rawevent_owner', ops=('id', 'user', 'source', 'kind', 'batch', 'occurred_at', 'verdict', 'normalizer', 'created_at', 'updated_at', 'position'))],
             },
             managers=[
                 ('unscoped', django.db.models.manager.Manager()),
@@ -62,6 +63,8 @@ class Migration(migrations.Migration):
                 'abstract': False,
                 'base_manager_name': 'unscoped',
                 'default_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['user', 'batch'], name='integrations_prov_of_batch'), models.Index(condition=models.Q(('interaction__isnull', False)), fields=['user', 'interaction'], name='integrations_prov_of_inter'), models.Index(condition=models.Q(('contact__isnull', False)), fields=['user', 'contact'], name='integrations_prov_of_contact')],
+                'constraints': [models.UniqueConstraint(fields=('user', 'raw_event', 'batch'), name='integrations_provenance_once'), omnicrm.rowsecurity.SameOwner('raw_event', name='integrations_provenance_raw', on_delete='CASCADE'), omnicrm.rowsecurity.SameOwner('batch', name='integrations_provenance_batch', on_delete='CASCADE'), omnicrm.rowsecurity.SameOwner('interaction', name='integrations_provenance_inter', on_delete='CASCADE'), omnicrm.rowsecurity.SameOwner('contact', name='integrations_provenance_contact', on_delete='CASCADE'), omnicrm.rowsecurity.RowSecurity(name='integrations_provenance_owner')],
             },
             managers=[
                 ('unscoped', django.db.models.manager.Manager()),
@@ -86,93 +89,11 @@ class Migration(migrations.Migration):
                 'abstract': False,
                 'base_manager_name': 'unscoped',
                 'default_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['user', 'batch'], name='integrations_file_of_batch'), models.Index(fields=['user', 'sha256'], name='integrations_file_by_digest')],
+                'constraints': [models.UniqueConstraint(fields=('user', 'id'), name='integrations_sourcefile_owner_key'), omnicrm.rowsecurity.SameOwner('batch', name='integrations_sourcefile_batch', on_delete='CASCADE'), omnicrm.rowsecurity.RowSecurity(name='integrations_sourcefile_owner', ops=('id', 'user', 'batch', 'kind', 'size', 'created_at', 'updated_at'))],
             },
             managers=[
                 ('unscoped', django.db.models.manager.Manager()),
             ],
-        ),
-        migrations.AddIndex(
-            model_name='rawevent',
-            index=models.Index(fields=['user', 'batch'], name='integrations_raw_of_batch'),
-        ),
-        migrations.AddIndex(
-            model_name='rawevent',
-            index=models.Index(fields=['user', 'source', 'position'], name='integrations_raw_by_place'),
-        ),
-        migrations.AddIndex(
-            model_name='rawevent',
-            index=models.Index(fields=['user', 'external_id'], name='integrations_raw_by_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='rawevent',
-            constraint=models.UniqueConstraint(fields=('user', 'id'), name='integrations_rawevent_owner_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='rawevent',
-            constraint=models.UniqueConstraint(fields=('user', 'source', 'external_id'), name='integrations_rawevent_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='rawevent',
-            constraint=omnicrm.rowsecurity.SameOwner('batch', name='integrations_rawevent_batch', on_delete='SET NULL'),
-        ),
-        migrations.AddConstraint(
-            model_name='rawevent',
-            constraint=omnicrm.rowsecurity.RowSecurity(name='integrations_rawevent_owner', ops=('id', 'user', 'source', 'kind', 'batch', 'occurred_at', 'verdict', 'normalizer', 'created_at', 'updated_at', 'position')),
-        ),
-        migrations.AddIndex(
-            model_name='provenance',
-            index=models.Index(fields=['user', 'batch'], name='integrations_prov_of_batch'),
-        ),
-        migrations.AddIndex(
-            model_name='provenance',
-            index=models.Index(condition=models.Q(('interaction__isnull', False)), fields=['user', 'interaction'], name='integrations_prov_of_inter'),
-        ),
-        migrations.AddIndex(
-            model_name='provenance',
-            index=models.Index(condition=models.Q(('contact__isnull', False)), fields=['user', 'contact'], name='integrations_prov_of_contact'),
-        ),
-        migrations.AddConstraint(
-            model_name='provenance',
-            constraint=models.UniqueConstraint(fields=('user', 'raw_event', 'batch'), name='integrations_provenance_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='provenance',
-            constraint=omnicrm.rowsecurity.SameOwner('raw_event', name='integrations_provenance_raw', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='provenance',
-            constraint=omnicrm.rowsecurity.SameOwner('batch', name='integrations_provenance_batch', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='provenance',
-            constraint=omnicrm.rowsecurity.SameOwner('interaction', name='integrations_provenance_inter', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='provenance',
-            constraint=omnicrm.rowsecurity.SameOwner('contact', name='integrations_provenance_contact', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='provenance',
-            constraint=omnicrm.rowsecurity.RowSecurity(name='integrations_provenance_owner'),
-        ),
-        migrations.AddIndex(
-            model_name='sourcefile',
-            index=models.Index(fields=['user', 'batch'], name='integrations_file_of_batch'),
-        ),
-        migrations.AddIndex(
-            model_name='sourcefile',
-            index=models.Index(fields=['user', 'sha256'], name='integrations_file_by_digest'),
-        ),
-        migrations.AddConstraint(
-            model_name='sourcefile',
-            constraint=models.UniqueConstraint(fields=('user', 'id'), name='integrations_sourcefile_owner_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='sourcefile',
-            constraint=omnicrm.rowsecurity.SameOwner('batch', name='integrations_sourcefile_batch', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='sourcefile',
-            constraint=omnicrm.rowsecurity.RowSecurity(name='integrations_sourcefile_owner', ops=('id', 'user', 'batch', 'kind', 'size', 'created_at', 'updated_at')),
         ),
     ]

@@ -1,4 +1,3 @@
-
 import django.core.serializers.json
 import django.db.models.deletion
 import django.db.models.manager
@@ -48,6 +47,8 @@ class Migration(migrations.Migration):
                 'abstract': False,
                 'base_manager_name': 'unscoped',
                 'default_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['user', '-created_at'], name='jobs_batch_newest')],
+                'constraints': [models.UniqueConstraint(fields=('user', 'id'), name='jobs_batch_owner_key'), omnicrm.rowsecurity.RowSecurity(dispatch=('SELECT', 'UPDATE'), name='jobs_batch_owner', ops=('id', 'user', 'created_at', 'updated_at', 'kind', 'state', 'totals', 'done_steps', 'total_steps', 'approved_by', 'approved_at', 'finished_at', 'cancel_requested_at', 'undone_at', 'plan_hash'))],
             },
             managers=[
                 ('unscoped', django.db.models.manager.Manager()),
@@ -71,6 +72,8 @@ class Migration(migrations.Migration):
                 'abstract': False,
                 'base_manager_name': 'unscoped',
                 'default_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['user', 'batch', 'object_type', 'object_id'], name='jobs_batchitem_object')],
+                'constraints': [omnicrm.rowsecurity.SameOwner('batch', name='jobs_batchitem_batch', on_delete='CASCADE'), omnicrm.rowsecurity.RowSecurity(name='jobs_batchitem_owner')],
             },
             managers=[
                 ('unscoped', django.db.models.manager.Manager()),
@@ -112,6 +115,8 @@ class Migration(migrations.Migration):
                 'abstract': False,
                 'base_manager_name': 'unscoped',
                 'default_manager_name': 'unscoped',
+                'indexes': [models.Index(condition=models.Q(('state', 'queued')), fields=['queue', 'user', 'priority', 'run_at'], name='jobs_job_claim'), models.Index(condition=models.Q(('state', 'running')), fields=['user', 'kind'], name='jobs_job_running'), models.Index(condition=models.Q(('state', 'running')), fields=['lease_until'], name='jobs_job_lease'), models.Index(fields=['user', '-created_at'], name='jobs_job_newest'), models.Index(fields=['user', 'batch', 'state'], name='jobs_job_batch_state'), models.Index(fields=['state', 'finished_at'], name='jobs_job_retention')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'queued')), fields=('user', 'kind', 'dedupe_key'), name='jobs_job_one_waiting'), models.UniqueConstraint(fields=('user', 'idempotency_key'), name='jobs_job_one_ever'), models.UniqueConstraint(condition=models.Q(('state', 'running')), fields=('user', 'mutex_key'), name='jobs_job_one_running'), models.CheckConstraint(condition=models.Q(models.Q(('lease_until__isnull', False), ('state', 'running'), ('token__isnull', False)), models.Q(models.Q(('state', 'running'), _negated=True), ('lease_until__isnull', True), ('token__isnull', True)), _connector='OR'), name='jobs_job_lease_while_running'), models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', True), ('state__in', ['queued', 'running'])), models.Q(models.Q(('state__in', ['queued', 'running']), _negated=True), ('finished_at__isnull', False)), _connector='OR'), name='jobs_job_finished_when_ended'), models.UniqueConstraint(fields=('user', 'id'), name='jobs_job_owner_key'), omnicrm.rowsecurity.SameOwner('batch', name='jobs_job_batch', on_delete='CASCADE'), omnicrm.rowsecurity.RowSecurity(dispatch=('SELECT', 'UPDATE', 'DELETE'), name='jobs_job_owner', ops=('id', 'user', 'batch', 'created_at', 'updated_at', 'kind', 'queue', 'priority', 'state', 'run_at', 'attempt', 'max_attempts', 'crashes', 'lease_until', 'worker', 'cancel_requested_at', 'progress', 'error_code', 'error', 'request_id', 'started_at', 'finished_at', 'token'))],
             },
             managers=[
                 ('unscoped', django.db.models.manager.Manager()),
@@ -134,6 +139,8 @@ class Migration(migrations.Migration):
                 'abstract': False,
                 'base_manager_name': 'unscoped',
                 'default_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['user', 'job', 'created_at'], name='jobs_jobevent_job')],
+                'constraints': [omnicrm.rowsecurity.SameOwner('job', name='jobs_jobevent_job', on_delete='CASCADE'), omnicrm.rowsecurity.RowSecurity(name='jobs_jobevent_owner', ops=('id', 'user', 'created_at', 'updated_at', 'job', 'event', 'token', 'worker', 'detail'))],
             },
             managers=[
                 ('unscoped', django.db.models.manager.Manager()),
@@ -173,117 +180,11 @@ class Migration(migrations.Migration):
                 'abstract': False,
                 'base_manager_name': 'unscoped',
                 'default_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['user', 'batch', 'kind', 'outcome', 'reason'], name='jobs_planitem_outcome')],
+                'constraints': [models.UniqueConstraint(fields=('user', 'batch', 'seq'), name='jobs_planitem_seq'), omnicrm.rowsecurity.SameOwner('batch', name='jobs_planitem_batch', on_delete='CASCADE'), omnicrm.rowsecurity.RowSecurity(name='jobs_planitem_owner')],
             },
             managers=[
                 ('unscoped', django.db.models.manager.Manager()),
             ],
-        ),
-        migrations.AddIndex(
-            model_name='batch',
-            index=models.Index(fields=['user', '-created_at'], name='jobs_batch_newest'),
-        ),
-        migrations.AddConstraint(
-            model_name='batch',
-            constraint=models.UniqueConstraint(fields=('user', 'id'), name='jobs_batch_owner_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='batch',
-            constraint=omnicrm.rowsecurity.RowSecurity(dispatch=('SELECT', 'UPDATE'), name='jobs_batch_owner', ops=('id', 'user', 'created_at', 'updated_at', 'kind', 'state', 'totals', 'done_steps', 'total_steps', 'approved_by', 'approved_at', 'finished_at', 'cancel_requested_at', 'undone_at', 'plan_hash')),
-        ),
-        migrations.AddIndex(
-            model_name='batchitem',
-            index=models.Index(fields=['user', 'batch', 'object_type', 'object_id'], name='jobs_batchitem_object'),
-        ),
-        migrations.AddConstraint(
-            model_name='batchitem',
-            constraint=omnicrm.rowsecurity.SameOwner('batch', name='jobs_batchitem_batch', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='batchitem',
-            constraint=omnicrm.rowsecurity.RowSecurity(name='jobs_batchitem_owner'),
-        ),
-        migrations.AddIndex(
-            model_name='job',
-            index=models.Index(condition=models.Q(('state', 'queued')), fields=['queue', 'user', 'priority', 'run_at'], name='jobs_job_claim'),
-        ),
-        migrations.AddIndex(
-            model_name='job',
-            index=models.Index(condition=models.Q(('state', 'running')), fields=['user', 'kind'], name='jobs_job_running'),
-        ),
-        migrations.AddIndex(
-            model_name='job',
-            index=models.Index(condition=models.Q(('state', 'running')), fields=['lease_until'], name='jobs_job_lease'),
-        ),
-        migrations.AddIndex(
-            model_name='job',
-            index=models.Index(fields=['user', '-created_at'], name='jobs_job_newest'),
-        ),
-        migrations.AddIndex(
-            model_name='job',
-            index=models.Index(fields=['user', 'batch', 'state'], name='jobs_job_batch_state'),
-        ),
-        migrations.AddIndex(
-            model_name='job',
-            index=models.Index(fields=['state', 'finished_at'], name='jobs_job_retention'),
-        ),
-        migrations.AddConstraint(
-            model_name='job',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'queued')), fields=('user', 'kind', 'dedupe_key'), name='jobs_job_one_waiting'),
-        ),
-        migrations.AddConstraint(
-            model_name='job',
-            constraint=models.UniqueConstraint(fields=('user', 'idempotency_key'), name='jobs_job_one_ever'),
-        ),
-        migrations.AddConstraint(
-            model_name='job',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'running')), fields=('user', 'mutex_key'), name='jobs_job_one_running'),
-        ),
-        migrations.AddConstraint(
-            model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('lease_until__isnull', False), ('state', 'running'), ('token__isnull', False)), models.Q(models.Q(('state', 'running'), _negated=True), ('lease_until__isnull', True), ('token__isnull', True)), _connector='OR'), name='jobs_job_lease_while_running'),
-        ),
-        migrations.AddConstraint(
-            model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', True), ('state__in', ['queued', 'running'])), models.Q(models.Q(('state__in', ['queued', 'running']), _negated=True), ('finished_at__isnull', False)), _connector='OR'), name='jobs_job_finished_when_ended'),
-        ),
-        migrations.AddConstraint(
-            model_name='job',
-            constraint=models.UniqueConstraint(fields=('user', 'id'), name='jobs_job_owner_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='job',
-            constraint=omnicrm.rowsecurity.SameOwner('batch', name='jobs_job_batch', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='job',
-            constraint=omnicrm.rowsecurity.RowSecurity(dispatch=('SELECT', 'UPDATE', 'DELETE'), name='jobs_job_owner', ops=('id', 'user', 'batch', 'created_at', 'updated_at', 'kind', 'queue', 'priority', 'state', 'run_at', 'attempt', 'max_attempts', 'crashes', 'lease_until', 'worker', 'cancel_requested_at', 'progress', 'error_code', 'error', 'request_id', 'started_at', 'finished_at', 'token')),
-        ),
-        migrations.AddIndex(
-            model_name='jobevent',
-            index=models.Index(fields=['user', 'job', 'created_at'], name='jobs_jobevent_job'),
-        ),
-        migrations.AddConstraint(
-            model_name='jobevent',
-            constraint=omnicrm.rowsecurity.SameOwner('job', name='jobs_jobevent_job', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='jobevent',
-            constraint=omnicrm.rowsecurity.RowSecurity(name='jobs_jobevent_owner', ops=('id', 'user', 'created_at', 'updated_at', 'job', 'event', 'token', 'worker', 'detail')),
-        ),
-        migrations.AddIndex(
-            model_name='planitem',
-            index=models.Index(fields=['user', 'batch', 'kind', 'outcome', 'reason'], name='jobs_planitem_outcome'),
-        ),
-        migrations.AddConstraint(
-            model_name='planitem',
-            constraint=models.UniqueConstraint(fields=('user', 'batch', 'seq'), name='jobs_planitem_seq'),
-        ),
-        migrations.AddConstraint(
-            model_name='planitem',
-            constraint=omnicrm.rowsecurity.SameOwner('batch', name='jobs_planitem_batch', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='planitem',
-            constraint=omnicrm.rowsecurity.RowSecurity(name='jobs_planitem_owner'),
         ),
     ]
