@@ -10,9 +10,6 @@ from integrations.models import OutboxMessage
 from integrations.traces import Trace
 from omnicrm.owned import OwnedQuerySet
 
-State = OutboxMessage.State
-ON_ITS_WAY = (State.QUEUED, State.ATTEMPTING)
-
 
 def letters_to(found: Trace) -> OwnedQuerySet[OutboxMessage]:
     """Drafts too."""

@@ -38,8 +38,8 @@ from contacts.models import (
 from integrations import traces
 from integrations.archive.jobs import forget
 from integrations.archive.pages import paged
-from integrations.erased_letters import ON_ITS_WAY, forget_letters, letters_to
-from integrations.models import Export, RawEvent, SourceFile
+from integrations.erased_letters import forget_letters, letters_to
+from integrations.models import Export, OutboxMessage, RawEvent, SourceFile
 from integrations.plan import discard
 from integrations.sifting import Sifted, sift
 from integrations.sources import Me, load, streamed
@@ -85,7 +85,7 @@ def erase_person(user: User, contact: Contact | None, addresses: Sequence[str] =
     """Erase them now. Raises Busy while an import, an undo or a letter to them is at work. `addresses`: of somebody deleted before."""
     refuse_while_at_work(user)
     found = trace(user, contact, addresses)
-    if letters_to(found).filter(state__in=ON_ITS_WAY).exists():
+    if letters_to(found).filter(state__in=OutboxMessage.ON_ITS_WAY).exists():
         raise Busy("A letter to them is on its way. Take it back, or wait until it is sent, then erase.")
     done = reach(found)
     secret = erased.remember(

@@ -39,8 +39,8 @@ class Tracked:
     name: str = "id::text"
     """An SQL expression for what people call the row `t`."""
     plural: str = ""
-    counted: str = "true"
-    """An SQL condition for rows `t` that anybody would count among those that an undo removes."""
+    counted: str = ""
+    """An SQL condition for rows `t` that anybody would count among those that an undo removes; empty for all."""
     part_of: str = ""
     """The field that leads to what this row is a part of: where that stays, it stays whole."""
     renewed: dict[str, str] = field(default_factory=dict)
@@ -83,7 +83,7 @@ def track(
     name: str,
     plural: str,
     derived: tuple[str, ...] = (),
-    counted: str = "true",
+    counted: str = "",
     part_of: str = "",
     renewed: dict[str, str] | None = None,
 ) -> None:

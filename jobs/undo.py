@@ -241,19 +241,26 @@ class Removal:
 
     def delete_added(self, kind: Tracked) -> None:
         """What the batch added to older rows, but what is still in use."""
-        unused = " AND ".join(f"NOT ({use.condition})" for use in [*kind.uses, Use("", "false")])
-        mine = f"DELETE FROM {kind.table} t WHERE user_id = %(user)s AND {unused} AND id IN ({ADDED}) RETURNING true"
-        self.count(kind, self.execute(mine, type=kind.label, of=[self.batch.pk]))
+        mine = " AND ".join(["user_id = %(user)s", *(f"NOT ({use.condition})" for use in kind.uses)])
+        statement = f"DELETE FROM {kind.table} t WHERE {mine} AND id IN ({ADDED})"
+        self.count(kind, self.take(statement, type=kind.label, of=[self.batch.pk]))
         if self.earlier:
-            self.done.restored -= len(self.execute(mine, type=kind.label, of=self.earlier))
+            self.done.restored -= self.take(statement, type=kind.label, of=self.earlier)
 
-    def count(self, kind: Tracked, gone: Sequence[tuple[Any, ...]]) -> None:
-        if number := sum(is_counted for (is_counted,) in gone):
+    def count(self, kind: Tracked, number: int) -> None:
+        if number:
             self.done.removed[kind.plural] = self.done.removed.get(kind.plural, 0) + number
+
+    def take(self, statement: str, counted: str = "", **values: Any) -> int:
+        """Delete; how many of the rows `t` that are gone people would count."""
+        statement += f" RETURNING {counted}" if counted else ""
+        with connection.cursor() as cursor:
+            cursor.execute(statement, {**self.values, **values})
+            return sum(counts for (counts,) in cursor.fetchall()) if counted else cursor.rowcount
 
     def delete(self, kind: Tracked) -> None:
         mine = f"DELETE FROM {kind.table} t WHERE user_id = %(user)s AND batch_id ="
-        self.count(kind, self.execute(f"{mine} %(batch)s RETURNING {kind.counted}"))
+        self.count(kind, self.take(f"{mine} %(batch)s", kind.counted))
         if self.earlier:
             gone = self.execute(
                 f"{mine} ANY(%(earlier)s) RETURNING t.id::text, {kind.name}", earlier=self.earlier

@@ -7,7 +7,7 @@ times. Most tables are empty, though, and what belongs there is a few hundred ro
 from __future__ import annotations
 
 from functools import cached_property
-from typing import LiteralString, cast
+from typing import cast
 
 import psycopg
 from psycopg.sql import SQL, Identifier
@@ -60,5 +60,4 @@ class Emptying:
 
 def may_empty(conninfo: str) -> bool:
     with psycopg.connect(conninfo) as postgres:
-        is_superuser: LiteralString = "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
-        return bool(postgres.execute(is_superuser).fetchone() == (True,))
+        return postgres.info.parameter_status("is_superuser") == "on"

@@ -26,7 +26,6 @@ PERHAPS_SENT = (
     "This comes from an archive, and may have been sent after it was made."
     " Look in Gmail under Sent, then say here what you found."
 )
-ON_ITS_WAY = (OutboxMessage.State.QUEUED, OutboxMessage.State.ATTEMPTING)
 ONGOING = (Batch.State.PLANNING, Batch.State.APPROVED, Batch.State.RUNNING, Batch.State.UNDOING)
 
 Tell = Callable[[str], None]
@@ -118,7 +117,7 @@ def stopped(row: tables.Row) -> tables.Row:
 
 def asked_about(row: tables.Row) -> tables.Row:
     """A letter that was about to be sent: elsewhere it may have been, so here it never goes by itself."""
-    if row["state"] not in ON_ITS_WAY:
+    if row["state"] not in OutboxMessage.ON_ITS_WAY:
         return row
     return row | {"state": OutboxMessage.State.UNKNOWN, "step": "", "problem": PERHAPS_SENT}
 

@@ -37,6 +37,7 @@ class OutboxMessage(OwnedModel):
         DRAFTING = "drafting"
         SENDING = "sending"
 
+    ON_ITS_WAY = (State.QUEUED, State.ATTEMPTING)
     UNAPPROVED: ClassVar[dict[str, Any]] = {"approved_hash": "", "approved_at": None, "send_at": None}
     """What every draft has in these columns."""
 
@@ -115,7 +116,7 @@ class OutboxMessage(OwnedModel):
 
     @property
     def is_on_its_way(self) -> bool:
-        return self.state in (self.State.QUEUED, self.State.ATTEMPTING)
+        return self.state in self.ON_ITS_WAY
 
     def become_draft(self) -> None:
         """In memory. What was approved of it before is not approved any more."""
