@@ -46,7 +46,8 @@ def note(
 ) -> None:
     """Somebody asked, and waits or was granted it. Nothing is counted while there is enough for all."""
     moment, all_of_them = now.timestamp(), shares(project)
-    if not is_scarce and not wait:
+    others_wait = any(share.until > moment for who, share in all_of_them.items() if who != account)
+    if not (is_scarce or wait or others_wait):
         project.used["shares"] = {}
         return
     mine = all_of_them.get(account, Share())

@@ -188,6 +188,16 @@ def test_two_accounts_share_the_project_fairly(settings: Any, ones: int, others:
     assert abs(had[ADA] - had[GRACE]) <= 2 * max(ones, others)
 
 
+def test_who_had_what_is_not_forgotten_while_somebody_waits(settings: Any) -> None:
+    """Even if they come so late to their turn that the bucket is full again."""
+    settings.GOOGLE_PROJECT_UNITS = 6000
+    asked(800)
+    assert asked(700, at=1, who=GRACE) == 7.75
+    assert asked(200, at=10.5) == 0.0
+    assert asked(200, at=10.5) == 2.5, "what fills it again, for those who had nothing"
+    assert asked(700, at=10.6, who=GRACE) == pytest.approx((700 - 608) / 80)
+
+
 def test_one_account_alone_has_all_of_it(settings: Any) -> None:
     settings.GOOGLE_PROJECT_UNITS = 3000
     moment, had = 0.0, 0.0
