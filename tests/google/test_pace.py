@@ -28,8 +28,8 @@ from tests.fakes.google.sample import letter
 from tests.google.mailboxes import ADA, approved, connect, fresh, in_process
 
 GRACE = "grace@example.com"
-REQUEST = 0.2
-"""Seconds that a request takes."""
+REQUEST, IDLE = 0.2, 1.0
+"""Seconds that a request takes, and those after which somebody who had nothing to do looks again."""
 LARGEST_BATCH = 12
 """Of ten, and one more for each minute without complaints."""
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -79,7 +79,7 @@ class Hours:
                     Job.objects.for_user(stream.user_id).waiting().filter(kind__in=("google_preview", GMAIL))
                 )
                 jobs.filter(run_at__lte=self.now).update(run_at=Now())
-        self.go_by(REQUEST)
+        self.go_by(IDLE)
 
 
 @pytest.fixture
