@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,13 @@ from tests.signing_in import signed_in
 
 TEMPLATE = "omnicrm"
 CORPORA = Path(__file__).resolve().parent.parent.parent / "shared" / "corpora"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: looking through it for garbage took a twentieth of the time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
