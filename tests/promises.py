@@ -92,6 +92,7 @@ PROMISES = {
     "edges": Promise(
         "Every answer is hardened, every door is limited",
         (
+            "tests/isolation/test_urls.py",
             "tests/omnicrm/test_ratelimits.py",
             "tests/omnicrm/test_outgoing.py",
             "tests/web/test_edges.py",

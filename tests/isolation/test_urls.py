@@ -30,6 +30,7 @@ def report(record: Report, who: str, visited: Visitor, among: Collection[Way] = 
     if len(among) > 1:
         ways += f", in {len(among)} ways ({', '.join(among)}) where one is taken"
     record("isolation", f"{who}: {len(OWNED)} owned models × {ways}: {visited.asked} requests, 0 leaks")
+    record("edges", f"the headers of {visited.asked} answers to {who}")
 
 
 def test_a_stranger_learns_and_changes_nothing(world: World, record_property: Report) -> None:

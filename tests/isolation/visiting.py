@@ -16,6 +16,7 @@ from django.db import transaction
 from django.test import Client
 
 from omnicrm.models import User
+from tests.headers import faults
 from tests.isolation.accounts import sign_in
 from tests.isolation.planting import Rows, canaries
 
@@ -52,7 +53,8 @@ class Way(StrEnum):
 
 @dataclass
 class Visitor:
-    """A browser. Every request starts from the same cookies, and `attempt` forgets what it did."""
+    """A browser that minds the headers of each answer. Every request starts from the same cookies, and `attempt`
+    forgets what it did."""
 
     client: Client
     user: User | None = None
@@ -64,9 +66,12 @@ class Visitor:
         self.asked += 1
         headers = {"X-Request-ID": "the-same-request"} | way.headers
         if method in SAFE:
-            return self.client.generic(method, f"{path}?{urlencode(data)}", headers=headers)
-        written, kind = way.body(data)
-        return self.client.generic(method, path, written, content_type=kind, headers=headers)
+            answer = self.client.generic(method, f"{path}?{urlencode(data)}", headers=headers)
+        else:
+            written, kind = way.body(data)
+            answer = self.client.generic(method, path, written, content_type=kind, headers=headers)
+        assert list(faults(answer)) == [], f"{method} {path}"
+        return answer
 
 
 def every_way(ask: Callable[[Way], Any], ways: Iterable[Way] = Way) -> list[Any]:
