@@ -57,9 +57,7 @@ class JobAdmin(OpsAdmin):
 
     def each(self, request: HttpRequest, rows: Any, change: Callable[[Job], bool], done: str) -> None:
         """Each change is made in the name of the job's owner, and noted as an operator's."""
-        jobs = sorted(
-            rows, key=lambda job: job.user_id
-        )  # as each change takes the lock of its owner's record
+        jobs = sorted(rows, key=lambda job: job.user_id)  # as each takes the lock of its owner's record
         with actor("operator"):
             changed = sum(change(job) for job in jobs)
         messages.info(request, f"{changed} of {len(jobs)} {done}.")
