@@ -20,7 +20,7 @@ from omnicrm.embedded.home import DATABASE
 from omnicrm.models import User
 
 Measure = dict[str, Any]
-REQUESTS, WARMING = 60, 5
+REQUESTS, WARMING = 200, 5
 SMALL, BIG = {"contacts": 1_000, "interactions": 1_000}, {"contacts": 100_000, "interactions": 1_000_000}
 PAGES = {
     "list": "/contacts/",
