@@ -50,6 +50,22 @@ PROMISES = {
             "tests/jobs/test_undoing.py",
         ),
     ),
+    "google": Promise(
+        "What is at Google is here, once, and nothing else, whatever fails on the way",
+        (
+            "tests/google/test_mailbox_changes.py",
+            "tests/google/test_calendar_random.py",
+            "tests/google/test_stolen.py",
+            "tests/google/test_killed_sync.py",
+            "tests/google/test_faults.py",
+            "tests/google/test_history_pages.py",
+            "tests/google/test_huge_letters.py",
+            "tests/google/test_reconciling",
+            "tests/google/test_approving.py",
+            "tests/google/test_quota.py",
+            "tests/google/test_pace.py",
+        ),
+    ),
     "letters": Promise(
         "A letter leaves once, and none without a click on exactly its text",
         (
