@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any
 
-from integrations.google.client import Google
+from integrations.google.client import Google, resource
 from integrations.google.gmail import moment
 
 CALENDARS, EVENTS = 250, 2500
@@ -53,16 +53,12 @@ class Channel:
 
 
 def list_calendars(google: Google, *, sync_token: str = "", page: str = "") -> CalendarPage:
-    asked = (
-        google.service("calendar")
-        .calendarList()
-        .list(
-            maxResults=CALENDARS,
-            showDeleted=True,
-            showHidden=True,
-            syncToken=sync_token or None,
-            pageToken=page or None,
-        )
+    asked = resource("calendar", "calendarList").list(
+        maxResults=CALENDARS,
+        showDeleted=True,
+        showHidden=True,
+        syncToken=sync_token or None,
+        pageToken=page or None,
     )
     return google.call("calendars.list", asked, read_calendars)
 
@@ -79,30 +75,26 @@ def list_updated(google: Google, calendar: str, since: dt.datetime, *, page: str
 
 
 def events_page(google: Google, calendar: str, page: str, **since: str | None) -> EventPage:
-    asked = (
-        google.service("calendar")
-        .events()
-        .list(
-            calendarId=calendar,
-            maxResults=EVENTS,
-            singleEvents=False,
-            showDeleted=True,
-            pageToken=page or None,
-            **since,
-        )
+    asked = resource("calendar", "events").list(
+        calendarId=calendar,
+        maxResults=EVENTS,
+        singleEvents=False,
+        showDeleted=True,
+        pageToken=page or None,
+        **since,
     )
     return google.call("events.list", asked, read_events)
 
 
 def get_event(google: Google, calendar: str, id: str) -> dict[str, Any]:
-    asked = google.service("calendar").events().get(calendarId=calendar, eventId=id)
+    asked = resource("calendar", "events").get(calendarId=calendar, eventId=id)
     return google.call("events.get", asked, read_event)
 
 
 def watch_events(google: Google, calendar: str, *, channel: str, token: str, address: str) -> Channel:
     """Google tells `address` of changes, with `token` so that others cannot."""
     body = {"id": channel, "type": "web_hook", "address": address, "token": token}
-    asked = google.service("calendar").events().watch(calendarId=calendar, body=body)
+    asked = resource("calendar", "events").watch(calendarId=calendar, body=body)
 
     def read(said: dict[str, Any]) -> Channel:
         return Channel(said["id"], said["resourceId"], moment(said["expiration"]))
@@ -111,7 +103,7 @@ def watch_events(google: Google, calendar: str, *, channel: str, token: str, add
 
 
 def stop_channel(google: Google, channel: str, resource_id: str) -> None:
-    asked = google.service("calendar").channels().stop(body={"id": channel, "resourceId": resource_id})
+    asked = resource("calendar", "channels").stop(body={"id": channel, "resourceId": resource_id})
     google.call("channels.stop", asked, lambda _: None)
 
 
