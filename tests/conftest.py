@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.contrib.auth.hashers import ScryptPasswordHasher
@@ -21,6 +22,12 @@ from omnicrm.models import User
 from tests.emptying import Emptying, may_empty
 from tests.servers import clone_database
 from tests.signing_in import signed_in
+
+# How long an example takes says how busy the machine is, and nothing about what is tested.
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("patient")
 
 TEMPLATE = "omnicrm"
 CORPORA = Path(__file__).resolve().parent.parent.parent / "shared" / "corpora"

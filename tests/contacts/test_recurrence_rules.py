@@ -7,7 +7,7 @@ from itertools import islice, takewhile
 
 import pytest
 from dateutil.rrule import rrulestr  # type: ignore[import-untyped]
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from contacts import recurrence_rules as rules
@@ -54,7 +54,6 @@ def told_alike(text: str, moment: dt.datetime) -> bool:
     return "BYWEEKNO" not in text or (moment.month, moment.day) > (1, 3)
 
 
-@settings(deadline=None)
 @given(texts(), st.datetimes(dt.datetime(1990, 1, 1), dt.datetime(2030, 1, 1)), st.integers(0, 3000))
 def test_rules_agree_with_another_implementation(text: str, first: dt.datetime, days: int) -> None:
     first = first.replace(microsecond=0, fold=0)

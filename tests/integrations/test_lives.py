@@ -19,7 +19,7 @@ from tests.integrations.world import EDITS, World, state_of
 
 # Not shrunk: that takes minutes, and a life of ten steps can be read as it is.
 FEW = settings(
-    max_examples=10, deadline=None, derandomize=True, phases=[Phase.generate], report_multiple_bugs=False,
+    max_examples=10, derandomize=True, phases=[Phase.generate], report_multiple_bugs=False,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 MANY = settings(FEW, max_examples=150, derandomize=False, print_blob=True)

@@ -78,7 +78,7 @@ MAIL_LINES = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(MAIL_LINES, max_size=40).map("\n".join))
 def test_no_line_is_lost_or_invented(text: str) -> None:
     reply = split(text)

@@ -63,7 +63,7 @@ def test_what_a_program_marks_as_older_is_hidden(mark: str) -> None:
     assert reply == Reply("It does.", "Whatever Ada said.", "")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.one_of(
