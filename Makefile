@@ -16,6 +16,7 @@ LOCK := $(UV) pip compile pyproject.toml --universal --generate-hashes --no-emit
 
 .PHONY: help install run test e2e lint types imports migrations audit check fmt bench proof screenshots lock seed reset
 .DEFAULT_GOAL := help
+unexport PYTHONDONTWRITEBYTECODE  # where it is set, every start is as slow as the first
 
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
