@@ -109,24 +109,27 @@ class Watch:
     expires_at: dt.datetime
 
 
+def users(*path: str) -> Any:
+    """The methods of a part of a mailbox, such as "messages"."""
+    return resource("gmail", "users", *path)
+
+
 def get_profile(google: Google) -> Profile:
-    return google.call("profile.get", resource("gmail", "users").getProfile(userId="me"), read_profile)
+    return google.call("profile.get", users().getProfile(userId="me"), read_profile)
 
 
 def list_labels(google: Google) -> list[Label]:
     def read(said: dict[str, Any]) -> list[Label]:
         return [Label(row["id"], row["name"], row.get("type") == "system") for row in said.get("labels", [])]
 
-    return google.call("labels.list", resource("gmail", "users", "labels").list(userId="me"), read)
+    return google.call("labels.list", users("labels").list(userId="me"), read)
 
 
 def list_send_as(google: Google) -> list[SendAs]:
     def read(said: dict[str, Any]) -> list[SendAs]:
         return [read_send_as(row) for row in said.get("sendAs", [])]
 
-    return google.call(
-        "sendas.list", resource("gmail", "users", "settings", "sendAs").list(userId="me"), read
-    )
+    return google.call("sendas.list", users("settings", "sendAs").list(userId="me"), read)
 
 
 def list_messages(
@@ -139,7 +142,7 @@ def list_messages(
     spam_and_trash: bool = False,
 ) -> Page:
     """One page of ids, newest first. `query` is as one types it into Gmail's search."""
-    asked = resource("gmail", "users", "messages").list(
+    asked = users("messages").list(
         userId="me",
         q=query or None,
         labelIds=list(labels) or None,
@@ -162,7 +165,7 @@ def by_message_id(message_id: str) -> str:
 
 def get_raw(google: Google, ids: Iterable[str]) -> list[Message | Failure]:
     """Whole messages, in one batch, in the order of their ids."""
-    messages = resource("gmail", "users", "messages")
+    messages = users("messages")
     return google.batch(
         "messages.get", "gmail", [messages.get(userId="me", id=id, format="raw") for id in ids], read_message
     )
@@ -170,7 +173,7 @@ def get_raw(google: Google, ids: Iterable[str]) -> list[Message | Failure]:
 
 def get_headers(google: Google, ids: Iterable[str]) -> list[Message | Failure]:
     """Messages without their bodies, in one batch, in the order of their ids."""
-    messages = resource("gmail", "users", "messages")
+    messages = users("messages")
     asked = [messages.get(userId="me", id=id, format="metadata", metadataHeaders=list(HEADERS)) for id in ids]
     return google.batch("messages.get", "gmail", asked, read_message)
 
@@ -178,22 +181,20 @@ def get_headers(google: Google, ids: Iterable[str]) -> list[Message | Failure]:
 def get_message(google: Google, id: str, *, raw: bool = True) -> Message:
     """One message, by itself."""
     how = {"format": "raw"} if raw else {"format": "metadata", "metadataHeaders": list(HEADERS)}
-    asked = resource("gmail", "users", "messages").get(userId="me", id=id, **how)
+    asked = users("messages").get(userId="me", id=id, **how)
     return google.call("messages.get", asked, read_message)
 
 
 def get_thread(google: Google, id: str, *, full: bool = False) -> Thread:
     """A conversation: who, when and what about; or with the parts of its bodies. Google gives no raw text of it."""
     how = {"format": "full"} if full else {"format": "metadata", "metadataHeaders": list(HEADERS)}
-    asked = resource("gmail", "users", "threads").get(userId="me", id=id, **how)
+    asked = users("threads").get(userId="me", id=id, **how)
     return google.call("threads.get", asked, read_thread)
 
 
 def list_history(google: Google, since: str, *, page: str = "") -> History:
     """One page of what has changed since that history id. Fails as RESYNC where Google no longer knows."""
-    asked = resource("gmail", "users", "history").list(
-        userId="me", startHistoryId=since, pageToken=page or None, maxResults=PAGE
-    )
+    asked = users("history").list(userId="me", startHistoryId=since, pageToken=page or None, maxResults=PAGE)
     return google.call("history.list", asked, read_history)
 
 
@@ -203,13 +204,11 @@ def watch(google: Google, topic: str) -> Watch:
     def read(said: dict[str, Any]) -> Watch:
         return Watch(str(said["historyId"]), moment(said["expiration"]))
 
-    return google.call(
-        "watch", resource("gmail", "users").watch(userId="me", body={"topicName": topic}), read
-    )
+    return google.call("watch", users().watch(userId="me", body={"topicName": topic}), read)
 
 
 def stop(google: Google) -> None:
-    google.call("stop", resource("gmail", "users").stop(userId="me"), lambda _: None)
+    google.call("stop", users().stop(userId="me"), lambda _: None)
 
 
 def read_profile(said: dict[str, Any]) -> Profile:

@@ -60,12 +60,13 @@ def test_a_page_that_breaks_has_the_headers(client: Client, settings: Settings, 
 
 def test_answers_that_no_view_gives_have_them_too(client: Client, settings: Settings) -> None:
     refused = Client(enforce_csrf_checks=True).post("/accounts/login/")
+    nowhere = client.get("/nothing/")
     settings.ALLOWED_HOSTS = ["only.example.org"]
     wrong_host = client.get("/")
     settings.ALLOWED_HOSTS, settings.SECURE_SSL_REDIRECT = ["testserver"], True
-    answers = (refused, wrong_host, Client().get("/"))
-    assert [answer.status_code for answer in answers] == [403, 400, 301]
-    assert [list(faults(answer)) for answer in answers] == [[], [], []]
+    answers = (refused, nowhere, wrong_host, Client().get("/"))
+    assert [answer.status_code for answer in answers] == [403, 404, 400, 301]
+    assert [list(faults(answer)) for answer in answers] == [[], [], [], []]
 
 
 def test_over_https(alice: User, settings: Settings) -> None:
